@@ -1,0 +1,30 @@
+// Takes back the macros of PostgreSQL's server headers that collide with C++ or its libraries.
+// No include guard: it can follow every group of server headers.
+#undef printf
+#undef fprintf
+#undef sprintf
+#undef snprintf
+#undef vprintf
+#undef vfprintf
+#undef vsprintf
+#undef vsnprintf
+#undef strerror
+#undef strerror_r
+#undef gettext
+#undef dgettext
+#undef ngettext
+#undef dngettext
+#undef _
+#undef Min
+#undef Max
+#undef Abs
+#undef likely
+#undef unlikely
+#undef Assert
+#undef AssertMacro
+#undef AssertArg
+#undef foreach
+#undef lfirst
+#undef bind
+#undef elog
+#undef ereport

@@ -1,0 +1,23 @@
+// CRC-32C against its published check value, whole and in pieces.
+#include "storage/base/bytes.hpp"
+
+#include <gtest/gtest.h>
+
+namespace zenith {
+namespace {
+
+TEST(crc32c, gives_the_published_check_value) {
+  EXPECT_EQ(crc32c(as_bytes("123456789")), 0xE3069283u);
+}
+
+TEST(crc32c, is_the_same_in_any_chunking) {
+  const byte_view data = as_bytes("The quick brown fox jumps over the lazy dog");
+  for (size_t cut = 0; cut <= data.size(); ++cut) {
+    uint32_t state = crc32c_feed(crc32c_start, data.first(cut));
+    state = crc32c_feed(state, data.subspan(cut));
+    EXPECT_EQ(crc32c_finish(state), crc32c(data));
+  }
+}
+
+}  // namespace
+}  // namespace zenith
