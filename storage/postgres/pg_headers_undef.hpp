@@ -21,7 +21,6 @@
 #undef likely
 #undef unlikely
 #undef Assert
-#undef AssertMacro
 #undef AssertArg
 #undef foreach
 #undef lfirst

@@ -8,7 +8,7 @@ namespace zenith::redo {
 /// Page redo of one resource manager. `reference`: the record's reference to this page, nullptr
 /// where the record changes the page without naming it (visibility map, SLRU). Called only when
 /// the page is older than the record and no image was applied. Sets the page's LSN where
-/// PostgreSQL's redo does.
+/// PostgreSQL's redo does. Its errors need not name the record and the page: redo.cpp adds both.
 using apply_function = result<void> (*)(const pg::record& record,
                                         const pg::block_reference* reference, const key& k,
                                         page& p);

@@ -1,0 +1,81 @@
+// apply: what page redo has in common for all records, and which resource manager does the rest.
+#include "storage/redo/redo.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "storage/postgres/page_items.hpp"
+#include "storage/redo/resource_managers.hpp"
+
+namespace zenith::redo {
+namespace {
+
+constexpr auto apply_functions = [] {
+  using rm = pg::resource_manager;
+  std::array<apply_function, 256> table{};
+  const auto set = [&table](rm rmgr, apply_function apply) {
+    table[static_cast<size_t>(rmgr)] = apply;
+  };
+  set(rm::btree, apply_btree);
+  set(rm::sequence, apply_sequence);
+  set(rm::generic, apply_generic);
+  return table;
+}();
+
+error about(const pg::record& record, const key& k, const error& cause) {
+  return {cause.code, fmt::format("{}: {}: {}", to_string(k), pg::describe(record), cause.message)};
+}
+
+const pg::block_reference* find_reference(const pg::record& record, const key& k) {
+  if (k.kind != key_kind::relation_block) return nullptr;
+  for (const auto& block : record.blocks())
+    if (block.block == k.d && block.fork == k.relation_fork() && block.relation == k.relation())
+      return &block;
+  return nullptr;
+}
+
+/// XLogReadBufferForRedoExtended (xlogutils.c): what happens to the page before, or instead of,
+/// the resource manager's own part. Gives whether that part is still to be done.
+enum class next_step { redo, finished };
+result<next_step> prepare(const pg::record& record, const pg::block_reference& reference, page& p) {
+  if (reference.has_image && reference.image.apply) {
+    ZENITH_TRY(pg::restore_image(reference, record.start, p));
+    // A new page has no place for an LSN yet.
+    if (!pg::page_is_new(p)) pg::set_page_lsn(p, record.end);
+    return next_step::finished;
+  }
+  if (reference.will_init) {
+    p.data.fill(std::byte{0});
+    return next_step::redo;
+  }
+  return pg::page_lsn(p) >= record.end ? next_step::finished : next_step::redo;
+}
+
+result<void> apply_checked(const pg::record& record, const key& k, page& p) {
+  if (k.kind != key_kind::relation_block && k.kind != key_kind::slru_page)
+    return fail(errc::invalid_argument, "only pages are redone, and this key names no page");
+  const auto* reference = find_reference(record, k);
+  if (reference != nullptr) {
+    ZENITH_TRY_ASSIGN(const auto step, prepare(record, *reference, p));
+    if (step == next_step::finished) return {};
+  }
+  const auto apply = apply_functions[static_cast<size_t>(record.rmgr)];
+  if (apply == nullptr)
+    return fail(
+        errc::unsupported,
+        fmt::format("no redo for records of resource manager {} ({}); the page can be read "
+                    "again from its next full image on",
+                    static_cast<unsigned>(record.rmgr), pg::resource_manager_name(record.rmgr)));
+  return apply(record, reference, k, p);
+}
+
+}  // namespace
+
+result<void> apply(const pg::record& record, const key& k, page& p) {
+  auto applied = apply_checked(record, k, p);
+  if (!applied) return tl::unexpected<error>(about(record, k, applied.error()));
+  return {};
+}
+
+}  // namespace zenith::redo
