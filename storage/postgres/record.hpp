@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "storage/base/bytes.hpp"
 #include "storage/base/key.hpp"
@@ -101,8 +102,11 @@ result<void> check_record_crc(byte_view raw, lsn start);
 /// set the page's LSN. Error: corrupt. Source: xlogreader.c, RestoreBlockImage.
 result<void> restore_image(const block_reference& block, lsn record_start, page& into);
 
-/// "Heap", as pg_waldump names it; "Custom128" and the like for an extension's own.
+/// "Heap", as pg_waldump names it; "custom128" and the like for an extension's own.
 std::string resource_manager_name(resource_manager rmgr);
+
+/// "INSERT+INIT", as pg_waldump names a record with this xl_info; "UNKNOWN (90)" where it has none.
+std::string record_name(resource_manager rmgr, uint8_t info);
 
 /// "Heap/INSERT+INIT at 0/1529A68": names a record in errors.
 std::string describe(const record& r);
