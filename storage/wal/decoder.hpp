@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "storage/base/bytes.hpp"
 #include "storage/base/ids.hpp"
 #include "storage/base/lsn.hpp"
 #include "storage/base/result.hpp"
+#include "storage/postgres/wal_page.hpp"
 
 namespace zenith::wal {
 
@@ -35,12 +37,17 @@ class decoder {
   decoder(wal_identity identity, lsn start, lsn previous);
 
   /// Appends bytes that follow what was fed before. The first feed begins at `start`, or at the
-  /// start of the page that holds it (`at` tells). Error: invalid_argument where there is a gap.
+  /// start of the page that holds it (`at` tells). Error: invalid_argument where there is a gap;
+  /// after next() has failed, its error again.
   result<void> feed(lsn at, byte_view data);
 
   /// The next whole record, or none until more is fed. Errors (corrupt: bad page header, header,
   /// CRC or back-link) name the LSN, what was expected and what came; the decoder stays there.
   result<std::optional<raw_record>> next();
+
+  /// Where next() has failed: whether zeros stand there, in the place of a record's or page's
+  /// header. WAL that was written so far ends like that in a segment file that was preallocated.
+  bool failed_at_zeros() const { return failed_at_zeros_; }
 
   /// The end of the last whole record given out (start, at first).
   lsn position() const;
@@ -50,13 +57,42 @@ class decoder {
   lsn fed_until() const;
 
  private:
+  enum class place { first_page, record_start, inside_record };
+  // What a step came to: go on, wait for more bytes, a record is ready, or failure_ is set.
+  enum class step { again, wait, ready, failed };
+
+  size_t available() const { return fed_until_ > cursor_ ? fed_until_ - cursor_ : 0; }
+  const std::byte* at_cursor() const { return buffer_.data() + (cursor_ - buffer_start_); }
+  step fail_here(std::string message, byte_view zeros_from);
+  step enter_page();
+  step enter_first_page();
+  step begin_record();
+  step take_part();
+  step check_header(const std::byte* header);
+  step finish_record(byte_view whole, lsn end);
+  step drop_overwritten();
+
   wal_identity identity_;
+  lsn start_;
   lsn position_;
   lsn last_record_;
-  lsn buffer_start_;     // LSN of buffer_'s first byte
-  bytes buffer_;         // bytes from buffer_start_ on
-  size_t consumed_ = 0;  // bytes of buffer_ that no later record needs
-  bytes assembled_;      // the record given out, where it crossed a page
+  lsn fed_until_;
+  lsn cursor_;        // the first byte that is not yet taken into a record
+  lsn buffer_start_;  // LSN of buffer_'s first byte; never after fed_until_
+  bytes buffer_;      // what was fed from buffer_start_ on
+
+  place place_ = place::first_page;
+  lsn record_start_;             // of the record in hand
+  uint32_t total_ = 0;           // its xl_tot_len
+  bool header_checked_ = false;  // its whole header was there and is good
+  bytes assembled_;              // its parts so far, where it crosses a page
+  raw_record ready_;
+
+  pg::wal_page_header page_;     // of the page entered last
+  uint32_t least_timeline_ = 0;  // pg_timelines never go down from page to page
+  lsn overwritten_;              // the record dropped before the one in hand, or 0/0
+  std::optional<error> failure_;
+  bool failed_at_zeros_ = false;
 };
 
 }  // namespace zenith::wal
