@@ -68,5 +68,7 @@ result<void> page_index_tuple_overwrite(page& p, offset_number number, byte_view
 
 /// pg_checksum_page: the checksum that a page at this block should carry. p is left as it was.
 uint16_t page_checksum(const page& p, uint32_t block);
+/// PageSetChecksumInplace for a cluster with checksums: a new page (pd_upper 0) stays as it is.
+void set_page_checksum(page& p, uint32_t block);
 
 }  // namespace zenith::pg

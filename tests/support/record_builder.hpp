@@ -9,7 +9,7 @@
 #include "storage/base/lsn.hpp"
 #include "storage/postgres/record.hpp"
 
-namespace zenith::test {
+namespace zenith::testing {
 
 /// The bits of XLogRecordBlockImageHeader.bimg_info.
 enum image_bits : uint8_t {
@@ -125,4 +125,4 @@ class record_builder {
   bytes payload_;
 };
 
-}  // namespace zenith::test
+}  // namespace zenith::testing

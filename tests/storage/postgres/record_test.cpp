@@ -8,7 +8,7 @@
 namespace zenith::pg {
 namespace {
 
-using test::record_builder;
+using zenith::testing::record_builder;
 
 constexpr lsn start{0x1529A68};
 constexpr lsn end{0x1529B00};
@@ -27,14 +27,16 @@ bytes rich_record() {
   builder.add({.id = 1,
                .number = 8,
                .same_relation = true,
-               .full_page = record_builder::image{pattern(8192 - 4000, 2), 200, 4000,
-                                                  test::image_has_hole | test::image_apply}});
+               .full_page = record_builder::image{
+                   pattern(8192 - 4000, 2), 200, 4000,
+                   zenith::testing::image_has_hole | zenith::testing::image_apply}});
   builder.add({.id = 5,
                .relation = {1664, 0, 1262},
                .fork = fork_number::vm,
                .number = 9,
                .full_page = record_builder::image{pattern(300, 3), 100, 4096,
-                                                  test::image_has_hole | test::image_lz4},
+                                                  zenith::testing::image_has_hole |
+                                                      zenith::testing::image_lz4},
                .data = pattern(5, 4)});
   builder.origin(3).toplevel_xid(740).main_data(pattern(300, 5));
   return builder.finish();
@@ -171,11 +173,12 @@ TEST(record, says_what_is_wrong_and_where) {
   EXPECT_EQ(with_image(8000, 0, 0, 0),
             "WAL record at 0/1529A68: block 0: image without a hole names one of 192 bytes at "
             "offset 0");
-  EXPECT_NE(with_image(8192, 100, 0, test::image_has_hole), "");
-  EXPECT_NE(with_image(9000, 100, 0, test::image_has_hole), "");
-  EXPECT_NE(with_image(8192, 0, 0, test::image_zstd), "");
-  EXPECT_EQ(with_image(192, 400, 7900, test::image_has_hole | test::image_zstd),
-            "WAL record at 0/1529A68: block 0: a hole of 7900 bytes at offset 400 leaves the page");
+  EXPECT_NE(with_image(8192, 100, 0, zenith::testing::image_has_hole), "");
+  EXPECT_NE(with_image(9000, 100, 0, zenith::testing::image_has_hole), "");
+  EXPECT_NE(with_image(8192, 0, 0, zenith::testing::image_zstd), "");
+  EXPECT_EQ(
+      with_image(192, 400, 7900, zenith::testing::image_has_hole | zenith::testing::image_zstd),
+      "WAL record at 0/1529A68: block 0: a hole of 7900 bytes at offset 400 leaves the page");
 }
 
 TEST(record, is_named_as_pg_waldump_names_it) {
