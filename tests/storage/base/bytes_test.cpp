@@ -19,5 +19,15 @@ TEST(crc32c, is_the_same_in_any_chunking) {
   }
 }
 
+TEST(crc32c, is_the_same_for_short_and_for_long_data) {
+  bytes data(3000);
+  for (size_t i = 0; i < data.size(); ++i) data[i] = std::byte(i * 7 + i / 256);
+  uint32_t one_by_one = crc32c_start;
+  for (size_t size = 0; size <= data.size(); ++size) {
+    EXPECT_EQ(crc32c(byte_view{data}.first(size)), crc32c_finish(one_by_one)) << size;
+    if (size < data.size()) one_by_one = crc32c_feed(one_by_one, byte_view{data}.subspan(size, 1));
+  }
+}
+
 }  // namespace
 }  // namespace zenith
