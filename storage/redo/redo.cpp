@@ -17,6 +17,8 @@ constexpr auto apply_functions = [] {
   const auto set = [&table](rm rmgr, apply_function apply) {
     table[static_cast<size_t>(rmgr)] = apply;
   };
+  set(rm::heap2, apply_heap2);
+  set(rm::heap, apply_heap);
   set(rm::btree, apply_btree);
   set(rm::sequence, apply_sequence);
   set(rm::generic, apply_generic);
