@@ -17,6 +17,12 @@ constexpr auto apply_functions = [] {
   const auto set = [&table](rm rmgr, apply_function apply) {
     table[static_cast<size_t>(rmgr)] = apply;
   };
+  set(rm::xlog, apply_xlog);
+  set(rm::transaction, apply_transaction);
+  set(rm::storage, apply_storage);
+  set(rm::clog, apply_clog);
+  set(rm::multixact, apply_multixact);
+  set(rm::commit_ts, apply_commit_ts);
   set(rm::heap2, apply_heap2);
   set(rm::heap, apply_heap);
   set(rm::btree, apply_btree);

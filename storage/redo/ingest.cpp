@@ -1,0 +1,103 @@
+// ingest: what all records have in common, and which resource manager says the rest.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+
+#include "storage/redo/counters.hpp"
+#include "storage/redo/resource_managers.hpp"
+
+#include "storage/postgres/pg_headers.hpp"
+extern "C" {
+#include <catalog/pg_control.h>
+#include <storage/block.h>
+}
+#include "storage/postgres/pg_headers_undef.hpp"
+
+namespace zenith::redo {
+namespace {
+
+constexpr auto ingest_functions = [] {
+  using rm = pg::resource_manager;
+  std::array<ingest_function, 256> table{};
+  const auto set = [&table](rm rmgr, ingest_function ingest) {
+    table[static_cast<size_t>(rmgr)] = ingest;
+  };
+  set(rm::xlog, ingest_xlog);
+  set(rm::transaction, ingest_transaction);
+  set(rm::storage, ingest_storage);
+  set(rm::clog, ingest_clog);
+  set(rm::database, ingest_database);
+  set(rm::tablespace, ingest_tablespace);
+  set(rm::multixact, ingest_multixact);
+  set(rm::relmap, ingest_relmap);
+  set(rm::standby, ingest_standby);
+  set(rm::heap2, ingest_heap2);
+  set(rm::heap, ingest_heap);
+  set(rm::commit_ts, ingest_commit_ts);
+  set(rm::replication_origin, ingest_replication_origin);
+  // The others change the pages that they reference, and nothing else.
+  return table;
+}();
+
+/// XLOG_FPI_FOR_HINT may come with no image, where full_page_writes is off: it changes nothing.
+bool changes_nothing(const pg::record& record, const pg::block_reference& block) {
+  return record.rmgr == pg::resource_manager::xlog && record.opcode() == XLOG_FPI_FOR_HINT &&
+         !block.has_image;
+}
+
+bool same_fork(const pg::block_reference& a, const pg::block_reference& b) {
+  return a.fork == b.fork && a.relation == b.relation;
+}
+
+/// Makes the fork of blocks[first] as long as this record's references to it need, once for all of
+/// them (XLogReadBufferExtended extends, and creates what does not exist).
+result<void> grow_fork(const pg::record& record, size_t first, change_sink& sink) {
+  const auto blocks = record.blocks();
+  for (size_t i = 0; i < first; ++i)
+    if (same_fork(blocks[i], blocks[first])) return {};
+  block_number last = 0;
+  for (size_t i = first; i < blocks.size(); ++i)
+    if (same_fork(blocks[i], blocks[first])) last = std::max(last, blocks[i].block);
+  if (last == InvalidBlockNumber)
+    return fail(errc::corrupt,
+                fmt::format("{}: the record refers to block {} of relation {}, "
+                            "which no fork has",
+                            pg::describe(record), last, to_string(blocks[first].relation)));
+
+  const auto& [relation, fork] = std::tie(blocks[first].relation, blocks[first].fork);
+  ZENITH_TRY_ASSIGN(auto state, sink.current_relation(relation, fork));
+  const bool existed = state.has_value();
+  if (!existed) state = relation_state::created(record.start);
+  if (state->extend(last + 1) || !existed) sink.put_relation(relation, fork, std::move(state));
+  return {};
+}
+
+result<void> put_blocks(const pg::record& record, change_sink& sink) {
+  const auto blocks = record.blocks();
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    if (changes_nothing(record, blocks[i])) continue;
+    ZENITH_TRY(grow_fork(record, i, sink));
+    sink.put_record(blocks[i].page_key(),
+                    blocks[i].initialises() ? record_effect::initialises : record_effect::changes);
+  }
+  return {};
+}
+
+}  // namespace
+
+result<void> ingest(const pg::record& record, change_sink& sink) {
+  ZENITH_TRY(put_blocks(record, sink));
+  const auto ingest_rest = ingest_functions[static_cast<size_t>(record.rmgr)];
+  const auto put_rest = [&]() -> result<void> {
+    ZENITH_TRY(advance_counters(record, sink));
+    if (ingest_rest != nullptr) return ingest_rest(record, sink);
+    return {};
+  };
+  if (auto put = put_rest(); !put)
+    return fail(put.error().code, fmt::format("{}: {}", pg::describe(record), put.error().message));
+  return {};
+}
+
+}  // namespace zenith::redo
