@@ -1,6 +1,7 @@
 // layer: something that holds versions of keys; what the layer map, views and branches share.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -34,6 +35,17 @@ struct key_history {
   bytes value;
   key source;
   lsn source_lsn;
+
+  /// Makes it fit for another key; memory is kept for it.
+  void clear() {
+    state = state_kind::open;
+    records.clear();
+    value.clear();
+    source = {};
+    source_lsn = {};
+  }
+  /// Whether any version was found.
+  bool found() const { return state != state_kind::open || !records.empty(); }
 };
 
 /// Holds versions. A layer that still grows is safe to read meanwhile: a reader names the LSN up
@@ -50,6 +62,16 @@ class layer {
   /// have a version at or before `until`; whether it still exists is the caller's question.
   virtual result<void> list(const key& first, const key& last, lsn until,
                             const std::function<void(const key&)>& each) const = 0;
+
+  /// Tells layers of this process apart, for ever (an address would be used again).
+  uint64_t identity() const { return identity_; }
+
+ private:
+  static uint64_t next_identity() {
+    static std::atomic<uint64_t> last{0};
+    return last.fetch_add(1, std::memory_order_relaxed) + 1;
+  }
+  const uint64_t identity_ = next_identity();
 };
 
 /// A layer as seen by one timeline: of it, versions up to `until` count.
