@@ -11,6 +11,7 @@
 #include "storage/base/relation_state.hpp"
 #include "storage/base/result.hpp"
 #include "storage/layers/layer.hpp"
+#include "storage/layers/page_cache.hpp"
 
 namespace zenith::layers {
 
@@ -18,8 +19,10 @@ namespace zenith::layers {
 /// Reads of one view may run in many threads at once; no call sends a message or waits.
 class view {
  public:
-  /// `layers`: newest first; of each, versions up to its own `until` count.
-  view(std::vector<layer_reference> layers, lsn from, lsn until);
+  /// `layers`: newest first; of each, versions up to its own `until` count. `cache`: finished
+  /// pages are kept there, may be nullptr.
+  view(std::vector<layer_reference> layers, lsn from, lsn until,
+       std::shared_ptr<page_cache> cache = nullptr);
 
   /// The oldest and the newest LSN that can be asked for, both included.
   lsn from() const { return from_; }
@@ -42,9 +45,27 @@ class view {
   result<std::vector<key>> keys(const key& first, const key& last, lsn at) const;
 
  private:
+  struct scratch;
+  /// How far copies of copies are followed.
+  static constexpr unsigned copy_depth_limit = 64;
+
+  /// A thread's memory for a read at this depth of copies, emptied.
+  static scratch& scratch_of(unsigned depth);
+  result<void> check_range(lsn at) const;
+  /// Gathers a key's versions with after < LSN <= at from all layers.
+  result<void> gather(const key& k, lsn after, lsn at, key_history& history) const;
+  result<std::optional<bytes>> value_at(const key& k, lsn at, unsigned depth) const;
+  result<std::optional<relation_state>> relation_at(const relation_id& relation, fork_number fork,
+                                                    lsn at, unsigned depth) const;
+  result<void> block_at(const key& k, lsn at, page& into, unsigned depth) const;
+  result<bool> slru_page_at(const key& k, lsn at, page& into, unsigned depth) const;
+  result<bool> exists_at(const key& k, lsn at) const;
+  result<void> apply_records(const key& k, lsn at, scratch& work, page& into) const;
+
   std::vector<layer_reference> layers_;
   lsn from_;
   lsn until_;
+  std::shared_ptr<page_cache> cache_;
 };
 
 using view_ptr = std::shared_ptr<const view>;
