@@ -1,0 +1,128 @@
+// Decoding records, putting what redo::ingest says of them, publishing.
+#include "storage/layers/ingestor.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace zenith::layers {
+namespace {
+
+// A cache that is fuller than this is emptied; what is needed again is read again.
+constexpr size_t relations_kept = 200'000;
+
+/// Small values that many records ask for.
+bool is_hot(const key& k) {
+  return k.kind >= key_kind::control && k.kind <= key_kind::next_multixact;
+}
+
+}  // namespace
+
+ingestor::ingestor(std::shared_ptr<memory_layer> layer, std::vector<layer_reference> below,
+                   std::shared_ptr<commit_index> commits, failure_callback on_failure)
+    : layer_(std::move(layer)),
+      commits_(std::move(commits)),
+      on_failure_(std::move(on_failure)),
+      newest_(
+          [&] {
+            below.insert(below.begin(), layer_reference{layer_, lsn::max()});
+            return std::move(below);
+          }(),
+          lsn{}, lsn::max()) {}
+
+result<void> ingestor::ingest(const wal::raw_record& raw) {
+  if (raw.start < layer_->published() || raw.end <= raw.start)
+    return fail(errc::invalid_argument,
+                fmt::format("a record from {} to {} does not follow {}", to_string(raw.start),
+                            to_string(raw.end), to_string(layer_->published())));
+  record_bytes_ = raw.bytes;
+  stored_ = nullptr;
+  if (auto decoded = pg::decode_record(raw.bytes, raw.start, raw.end, record_); !decoded) {
+    report(raw, decoded.error());
+  } else if (auto ingested = redo::ingest(record_, *this); !ingested) {
+    poison_blocks();
+    report(raw, ingested.error());
+  }
+  ++records_;
+  layer_->publish(raw.end);
+  return {};
+}
+
+/// redo::apply refuses the record on these pages, or redoes it where only the rest was not
+/// understood.
+void ingestor::poison_blocks() {
+  for (const pg::block_reference& block : record_.blocks()) {
+    put_record(block.page_key(), block.initialises() ? redo::record_effect::initialises
+                                                     : redo::record_effect::changes);
+    const auto before = current_relation(block.relation, block.fork);
+    if (!before) continue;
+    relation_state state = *before ? **before : relation_state::created(record_.start);
+    if (state.extend(block.block + 1) || !*before)
+      put_relation(block.relation, block.fork, std::move(state));
+  }
+}
+
+void ingestor::report(const wal::raw_record& raw, const error& cause) {
+  ++failures_;
+  if (on_failure_) on_failure_(raw, cause);
+}
+
+void ingestor::put_record(const key& k, redo::record_effect effect) {
+  if (stored_ == nullptr) stored_ = layer_->add_record(record_.start, record_bytes_);
+  layer_->put_record(k, record_.end, stored_, effect);
+}
+
+void ingestor::put_value(const key& k, bytes value) {
+  layer_->put_value(k, record_.end, value);
+  if (is_hot(k)) values_[k] = std::move(value);
+  if (k.kind == key_kind::relation_size) relations_.erase(k);
+}
+
+void ingestor::put_absent(const key& k) {
+  layer_->put_absent(k, record_.end);
+  if (is_hot(k)) values_[k] = std::nullopt;
+  if (k.kind == key_kind::relation_size) relations_.erase(k);
+}
+
+void ingestor::put_copy(const key& k, const key& from) {
+  layer_->put_copy(k, record_.end, from, record_.start);
+  if (is_hot(k)) values_.erase(k);
+  if (k.kind == key_kind::relation_size) relations_.erase(k);
+}
+
+void ingestor::put_relation(const relation_id& relation, fork_number fork,
+                            std::optional<relation_state> state) {
+  const key k = key::size(relation, fork);
+  if (state)
+    layer_->put_value(k, record_.end, state->encode());
+  else
+    layer_->put_absent(k, record_.end);
+  relations_[k] = std::move(state);
+}
+
+void ingestor::put_transaction_end(int64_t time_us) {
+  if (commits_) commits_->append(time_us, record_.start, record_.end);
+}
+
+result<std::optional<bytes>> ingestor::current(const key& k) {
+  if (!is_hot(k)) return newest_.value(k, lsn::max());
+  if (const auto known = values_.find(k); known != values_.end()) return known->second;
+  ZENITH_TRY_ASSIGN(auto value, newest_.value(k, lsn::max()));
+  return values_.emplace(k, std::move(value)).first->second;
+}
+
+result<std::optional<relation_state>> ingestor::current_relation(const relation_id& relation,
+                                                                 fork_number fork) {
+  const key k = key::size(relation, fork);
+  if (const auto known = relations_.find(k); known != relations_.end()) return known->second;
+  if (relations_.size() >= relations_kept) relations_.clear();
+  ZENITH_TRY_ASSIGN(auto state, newest_.relation(relation, fork, lsn::max()));
+  return relations_.emplace(k, std::move(state)).first->second;
+}
+
+result<std::vector<key>> ingestor::current_keys(const key& first, const key& last) {
+  return newest_.keys(first, last, lsn::max());
+}
+
+}  // namespace zenith::layers

@@ -1,0 +1,74 @@
+// ingestor: puts WAL records into a timeline's memory layer, one after the other.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "storage/layers/commit_index.hpp"
+#include "storage/layers/memory_layer.hpp"
+#include "storage/layers/view.hpp"
+#include "storage/postgres/record.hpp"
+#include "storage/redo/redo.hpp"
+#include "storage/wal/decoder.hpp"
+
+namespace zenith::layers {
+
+/// The one writer of a memory layer. Not thread-safe; what it publishes is.
+///
+/// A record that cannot be understood never stops it: the failure is counted and told, and each
+/// page that the record refers to gets the record as a change, which redo then refuses, so that
+/// these pages cannot be read from there until their next full image, and all others can.
+class ingestor final : private redo::change_sink {
+ public:
+  /// Told of each record that could not be ingested. Called by ingest().
+  using failure_callback = std::function<void(const wal::raw_record& record, const error& cause)>;
+
+  /// `below`: what the timeline had before the layer's start, newest first.
+  ingestor(std::shared_ptr<memory_layer> layer, std::vector<layer_reference> below,
+           std::shared_ptr<commit_index> commits, failure_callback on_failure);
+
+  /// Puts and publishes one record. Records come in order; each starts at or after the end of the
+  /// one before it. Error: invalid_argument where one does not (nothing is put then).
+  result<void> ingest(const wal::raw_record& raw);
+
+  uint64_t records() const { return records_; }
+  uint64_t failures() const { return failures_; }
+
+ private:
+  void put_record(const key& k, redo::record_effect effect) override;
+  void put_value(const key& k, bytes value) override;
+  void put_absent(const key& k) override;
+  void put_copy(const key& k, const key& from) override;
+  void put_relation(const relation_id& relation, fork_number fork,
+                    std::optional<relation_state> state) override;
+  void put_transaction_end(int64_t time_us) override;
+  /// What these give holds what this record put already.
+  result<std::optional<bytes>> current(const key& k) override;
+  result<std::optional<relation_state>> current_relation(const relation_id& relation,
+                                                         fork_number fork) override;
+  result<std::vector<key>> current_keys(const key& first, const key& last) override;
+
+  void poison_blocks();
+  void report(const wal::raw_record& raw, const error& cause);
+
+  std::shared_ptr<memory_layer> layer_;
+  std::shared_ptr<commit_index> commits_;
+  failure_callback on_failure_;
+  view newest_;  // everything, published or not
+  uint64_t records_ = 0;
+  uint64_t failures_ = 0;
+
+  // The record at hand.
+  pg::record record_;
+  byte_view record_bytes_;
+  const memory_layer::stored_record* stored_ = nullptr;  // once some key refers to it
+
+  // The state after the newest record of what records ask for again and again.
+  std::unordered_map<key, std::optional<bytes>> values_;
+  std::unordered_map<key, std::optional<relation_state>> relations_;
+};
+
+}  // namespace zenith::layers
