@@ -1,0 +1,91 @@
+// Replacing files by write, sync, rename and sync of the directory.
+#include "storage/io/durable_file.hpp"
+
+#include <fmt/format.h>
+
+namespace zenith {
+namespace {
+
+constexpr std::string_view trailer_start = "\n# crc32c ";
+
+// The directory that holds a name; a name without one lies in the current directory.
+path directory_of(const path& name) {
+  const path parent = name.parent_path();
+  return parent.empty() ? path(".") : parent;
+}
+
+std::string trailer_of(std::string_view text) {
+  return fmt::format("{}{:08X}\n", trailer_start, crc32c(as_bytes(text)));
+}
+
+}  // namespace
+
+result<bytes> read_file(file_system& fs, const path& name, uint64_t size_bytes_max) {
+  ZENITH_TRY_ASSIGN(const auto opened, fs.open(name, open_mode::read));
+  ZENITH_TRY_ASSIGN(const uint64_t size, opened->size_bytes());
+  if (size > size_bytes_max)
+    return fail(errc::limit, fmt::format("{} has {} bytes; at most {} are expected", name.string(),
+                                         size, size_bytes_max));
+  bytes data(size);
+  ZENITH_TRY(opened->read(0, data));
+  return data;
+}
+
+result<void> write_file_durably(file_system& fs, const path& name, byte_view data) {
+  path temporary = name;
+  temporary += ".tmp";
+  {
+    // What an interrupted write left is overwritten.
+    ZENITH_TRY_ASSIGN(const auto opened, fs.open(temporary, open_mode::create));
+    ZENITH_TRY(opened->resize(0));
+    ZENITH_TRY(opened->write(0, data));
+    ZENITH_TRY(opened->sync());
+  }
+  ZENITH_TRY(fs.rename(temporary, name));
+  return fs.sync_directory(directory_of(name));
+}
+
+result<void> remove_file_durably(file_system& fs, const path& name) {
+  ZENITH_TRY(fs.remove(name));
+  return fs.sync_directory(directory_of(name));
+}
+
+result<void> create_directories_durably(file_system& fs, const path& name) {
+  // From the name up to the first directory that was there: each gets synced into its parent.
+  std::vector<path> made;
+  for (path at = name; !at.empty() && at != at.root_path(); at = at.parent_path()) {
+    ZENITH_TRY_ASSIGN(const bool there, fs.exists(at));
+    if (there) break;
+    made.push_back(at);
+  }
+  ZENITH_TRY(fs.create_directories(name));
+  for (const path& directory : made) ZENITH_TRY(fs.sync_directory(directory_of(directory)));
+  return {};
+}
+
+result<void> write_metadata_file(file_system& fs, const path& name, std::string_view text) {
+  const std::string whole = std::string(text) + trailer_of(text);
+  return write_file_durably(fs, name, as_bytes(whole));
+}
+
+result<std::string> read_metadata_file(file_system& fs, const path& name) {
+  ZENITH_TRY_ASSIGN(const bytes data, read_file(fs, name, uint64_t{1} << 30));
+  const std::string_view whole = as_text(data);
+  if (whole.size() < metadata_trailer_size_bytes)
+    return fail(errc::corrupt,
+                fmt::format("{} is damaged: it has {} bytes, its trailer alone {}", name.string(),
+                            whole.size(), metadata_trailer_size_bytes));
+  const std::string_view text = whole.substr(0, whole.size() - metadata_trailer_size_bytes);
+  const std::string_view found = whole.substr(text.size());
+  const std::string expected = trailer_of(text);
+  if (found == expected) return std::string(text);
+  if (!found.starts_with(trailer_start) || !found.ends_with('\n'))
+    return fail(errc::corrupt, fmt::format("{} is damaged: expected the trailer \"# crc32c {}\" "
+                                           "at offset {}, found none",
+                                           name.string(), expected.substr(10, 8), text.size()));
+  return fail(errc::corrupt,
+              fmt::format("{} is damaged: expected CRC-32C {} for its {} bytes of text, found {}",
+                          name.string(), expected.substr(10, 8), text.size(), found.substr(10, 8)));
+}
+
+}  // namespace zenith
