@@ -53,7 +53,9 @@ result<void> restore_meta(const pg::block_reference& reference, page& p) {
   meta.btm_fastlevel = from.fastlevel;
   meta.btm_last_cleanup_num_delpages = from.last_cleanup_num_delpages;
   meta.btm_last_cleanup_num_heap_tuples = -1.0;
-  meta.btm_allequalimage = from.allequalimage;
+  // Read as a byte: from a hostile record it may be no valid bool.
+  meta.btm_allequalimage =
+      reference.data[offsetof(xl_btree_metadata, allequalimage)] != std::byte{0};
   init_page(p, {.previous = P_NONE, .next = P_NONE, .level = 0, .flags = BTP_META, .cycle_id = 0});
   auto* header = reinterpret_cast<PageHeader>(p.begin());
   store(p.begin() + MAXALIGN(SizeOfPageHeaderData), meta);
