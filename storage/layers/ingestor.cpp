@@ -71,22 +71,26 @@ void ingestor::report(const wal::raw_record& raw, const error& cause) {
 void ingestor::put_record(const key& k, redo::record_effect effect) {
   if (stored_ == nullptr) stored_ = layer_->add_record(record_.start, record_bytes_);
   layer_->put_record(k, record_.end, stored_, effect);
+  remember_existence(k, true);
 }
 
 void ingestor::put_value(const key& k, bytes value) {
   layer_->put_value(k, record_.end, value);
+  remember_existence(k, true);
   if (is_hot(k)) values_[k] = std::move(value);
   if (k.kind == key_kind::relation_size) relations_.erase(k);
 }
 
 void ingestor::put_absent(const key& k) {
   layer_->put_absent(k, record_.end);
+  remember_existence(k, false);
   if (is_hot(k)) values_[k] = std::nullopt;
   if (k.kind == key_kind::relation_size) relations_.erase(k);
 }
 
 void ingestor::put_copy(const key& k, const key& from) {
   layer_->put_copy(k, record_.end, from, record_.start);
+  if (k.kind == key_kind::slru_page) slru_pages_.erase(k);
   if (is_hot(k)) values_.erase(k);
   if (k.kind == key_kind::relation_size) relations_.erase(k);
 }
@@ -119,6 +123,18 @@ result<std::optional<relation_state>> ingestor::current_relation(const relation_
   if (relations_.size() >= relations_kept) relations_.clear();
   ZENITH_TRY_ASSIGN(auto state, newest_.relation(relation, fork, lsn::max()));
   return relations_.emplace(k, std::move(state)).first->second;
+}
+
+void ingestor::remember_existence(const key& k, bool exists) {
+  if (k.kind == key_kind::slru_page) slru_pages_[k] = exists;
+}
+
+result<bool> ingestor::exists(const key& k) {
+  if (k.kind != key_kind::slru_page) return newest_.exists(k, lsn::max());
+  if (const auto known = slru_pages_.find(k); known != slru_pages_.end()) return known->second;
+  ZENITH_TRY_ASSIGN(const bool exists, newest_.exists(k, lsn::max()));
+  slru_pages_.emplace(k, exists);
+  return exists;
 }
 
 result<std::vector<key>> ingestor::current_keys(const key& first, const key& last) {

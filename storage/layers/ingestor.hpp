@@ -50,7 +50,10 @@ class ingestor final : private redo::change_sink {
   result<std::optional<relation_state>> current_relation(const relation_id& relation,
                                                          fork_number fork) override;
   result<std::vector<key>> current_keys(const key& first, const key& last) override;
+  result<bool> exists(const key& k) override;
 
+  /// After each put of something else than a relation's state.
+  void remember_existence(const key& k, bool exists);
   void poison_blocks();
   void report(const wal::raw_record& raw, const error& cause);
 
@@ -69,6 +72,7 @@ class ingestor final : private redo::change_sink {
   // The state after the newest record of what records ask for again and again.
   std::unordered_map<key, std::optional<bytes>> values_;
   std::unordered_map<key, std::optional<relation_state>> relations_;
+  std::unordered_map<key, bool> slru_pages_;  // whether they exist
 };
 
 }  // namespace zenith::layers

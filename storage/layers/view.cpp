@@ -252,6 +252,11 @@ result<void> view::apply_records(const key& k, lsn at, scratch& work, page& into
   return {};
 }
 
+result<bool> view::exists(const key& k, lsn at) const {
+  ZENITH_TRY(check_range(at));
+  return exists_at(k, at);
+}
+
 result<bool> view::exists_at(const key& k, lsn at) const {
   key_history history;
   if (auto gathered = gather(k, lsn{}, at, history); !gathered)

@@ -32,6 +32,9 @@ class view {
   /// blocks use read_page. Errors: out_of_range (LSN outside from..until), corrupt, unsupported.
   result<std::optional<bytes>> value(const key& k, lsn at) const;
 
+  /// Whether a key exists as of an LSN. Not for blocks.
+  result<bool> exists(const key& k, lsn at) const;
+
   /// A fork's size and cuts as of an LSN; nullopt where it does not exist then.
   result<std::optional<relation_state>> relation(const relation_id& relation, fork_number fork,
                                                  lsn at) const;

@@ -1,0 +1,184 @@
+// ingestor: what records put into the memory layer, also those that nobody understands.
+#include "storage/layers/ingestor.hpp"
+
+#include <gtest/gtest.h>
+
+#include "storage/postgres/page_items.hpp"
+#include "tests/support/record_builder.hpp"
+
+namespace zenith::layers {
+namespace {
+
+using zenith::testing::record_builder;
+
+const relation_id table{1663, 5, 16384};
+
+bytes page_bytes(char letter) {
+  page p;
+  p.data.fill(static_cast<std::byte>(letter));
+  pg::set_page_lsn(p, lsn{});
+  return {p.data.begin(), p.data.end()};
+}
+
+bytes image_record(block_number block, char letter) {
+  return record_builder(pg::resource_manager::xlog, 0xB0)
+      .add({.relation = table,
+            .number = block,
+            .full_page =
+                record_builder::image{page_bytes(letter), 0, 0, zenith::testing::image_apply}})
+      .finish();
+}
+
+bytes gin_record(block_number block) {
+  return record_builder(pg::resource_manager::gin, 0x20)
+      .add({.relation = table, .number = block, .data = bytes(4)})
+      .finish();
+}
+
+/// Heap, LOCK, with main data that is too short: its ingest fails.
+bytes bad_heap_record(block_number block) {
+  return record_builder(pg::resource_manager::heap, 0x60)
+      .add({.relation = table, .number = block, .data = bytes(4)})
+      .main_data(bytes(1))
+      .finish();
+}
+
+/// Transaction, COMMIT (xl_xact_commit: the time is its first field).
+bytes commit_record(int64_t time_us, uint32_t xid) {
+  bytes data(8);
+  store(data.data(), time_us);
+  return record_builder(pg::resource_manager::transaction, 0, xid).main_data(data).finish();
+}
+
+class ingestor_test : public ::testing::Test {
+ protected:
+  /// Ingests a record at the end; gives its end.
+  lsn ingest(const bytes& record) {
+    const lsn start = now_;
+    now_ = (start + record.size()).aligned();
+    const auto done = ingestor_.ingest({start, now_, record});
+    EXPECT_TRUE(done) << done.error().message;
+    return now_;
+  }
+  view seen() const { return view({{layer_, now_}, base_.front()}, lsn{1000}, now_); }
+  /// The letter that a page is filled with, or its error's kind.
+  result<char> letter(block_number block, lsn at) const {
+    page p;
+    ZENITH_TRY(seen().read_page(table, fork_number::main, block, at, p));
+    return static_cast<char>(p.data[5000]);
+  }
+
+  /// What a base image would hold: counters, before the first record.
+  static std::vector<layer_reference> base() {
+    auto below = std::make_shared<memory_layer>(lsn{});
+    bytes xid(8);
+    store(xid.data(), uint64_t{700});
+    below->put_value(key::next_full_xid(), lsn{900}, xid);
+    below->put_value(key::next_oid(), lsn{900}, bytes(4));
+    below->put_value(key::next_multixact(), lsn{900}, bytes(8));
+    below->put_value(key::control(), lsn{900}, bytes(296));
+    below->publish(lsn{900});
+    return {{below, lsn{900}}};
+  }
+
+  lsn now_{1000};
+  std::shared_ptr<memory_layer> layer_ = std::make_shared<memory_layer>(lsn{1000});
+  std::vector<layer_reference> base_ = base();
+  std::shared_ptr<commit_index> commits_ = std::make_shared<commit_index>();
+  std::vector<std::string> told_;
+  ingestor ingestor_{layer_, base_, commits_,
+                     [this](const wal::raw_record& record, const error& e) {
+                       told_.push_back(to_string(record.start) + " " + e.message);
+                     }};
+};
+
+TEST_F(ingestor_test, a_page_and_its_forks_size_are_there_from_the_records_end_on) {
+  const lsn before = now_;
+  const lsn at = ingest(image_record(3, 'a'));
+  EXPECT_EQ(layer_->published(), at);
+  EXPECT_EQ(letter(3, at), 'a');
+  EXPECT_EQ(letter(2, at), '\0');
+  EXPECT_EQ((*seen().relation(table, fork_number::main, at))->blocks(), 4u);
+  EXPECT_FALSE(seen().relation(table, fork_number::main, before)->has_value());
+  EXPECT_EQ(letter(4, at).error().code, errc::out_of_range);
+  EXPECT_EQ(ingestor_.records(), 1u);
+  EXPECT_EQ(ingestor_.failures(), 0u);
+}
+
+TEST_F(ingestor_test, a_record_of_an_unknown_kind_spoils_its_page_until_the_next_image) {
+  const lsn fine = ingest(image_record(3, 'a'));
+  const lsn bad = ingest(gin_record(3));
+  const lsn other = ingest(image_record(4, 'b'));
+  const lsn healed = ingest(image_record(3, 'c'));
+  EXPECT_EQ(letter(3, fine), 'a');
+  EXPECT_EQ(letter(3, bad).error().code, errc::unsupported);
+  EXPECT_EQ(letter(3, other).error().code, errc::unsupported);
+  EXPECT_EQ(letter(4, other), 'b');
+  EXPECT_EQ(letter(3, healed), 'c');
+}
+
+TEST_F(ingestor_test, a_record_whose_ingest_fails_is_told_and_the_next_ones_are_ingested) {
+  ingest(image_record(3, 'a'));
+  const lsn start = now_;
+  const lsn bad = ingest(bad_heap_record(3));
+  const lsn healed = ingest(image_record(3, 'c'));
+  EXPECT_EQ(ingestor_.failures(), 1u);
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_EQ(told_[0].find(to_string(start)), 0u) << told_[0];
+  EXPECT_FALSE(letter(3, bad));
+  EXPECT_EQ(letter(3, healed), 'c');
+  EXPECT_EQ(layer_->published(), healed);
+}
+
+TEST_F(ingestor_test, bytes_that_are_no_record_are_told_and_passed_over) {
+  ingest(bytes(64));
+  const lsn at = ingest(image_record(1, 'x'));
+  EXPECT_EQ(ingestor_.failures(), 1u);
+  EXPECT_EQ(letter(1, at), 'x');
+}
+
+TEST_F(ingestor_test, a_record_that_overlaps_the_one_before_is_refused) {
+  ingest(image_record(3, 'a'));
+  const bytes record = image_record(3, 'b');
+  EXPECT_EQ(ingestor_.ingest({now_ - 8, now_ + 100, record}).error().code, errc::invalid_argument);
+  EXPECT_EQ(ingestor_.ingest({now_, now_, record}).error().code, errc::invalid_argument);
+  EXPECT_EQ(letter(3, now_), 'a');
+}
+
+TEST_F(ingestor_test, a_commit_is_found_by_its_time_with_start_and_end) {
+  ingest(image_record(3, 'a'));
+  const lsn start = now_;
+  const lsn end = ingest(commit_record(1'000'000, 700));
+  EXPECT_EQ(told_, std::vector<std::string>{});
+  const auto found = commits_->first_later_than(999'999, lsn::max());
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->start, start);
+  EXPECT_EQ(found->end, end);
+  EXPECT_EQ(commits_->newest_time(end), 1'000'000);
+}
+
+TEST_F(ingestor_test, a_transaction_id_moves_the_counter_on_and_its_status_page_begins) {
+  const lsn at = ingest(commit_record(1'000'000, 710));
+  const lsn later = ingest(commit_record(1'000'001, 709));
+  for (const lsn point : {at, later}) {
+    const auto next = seen().value(key::next_full_xid(), point);
+    ASSERT_TRUE(next && *next);
+    EXPECT_EQ(load<uint64_t>((*next)->data()), 711u);
+  }
+  const auto status = seen().value(key::slru(slru_kind::xact, 0), later);
+  ASSERT_TRUE(status && *status);
+  // Two bits an id, 01 is committed (clog.h): 708 none, 709 and 710 committed.
+  EXPECT_EQ((**status)[708 / 4], std::byte{0b00'01'01'00});
+  EXPECT_EQ((**seen().value(key::slru(slru_kind::xact, 0), at))[708 / 4], std::byte{0b00'01'00'00});
+}
+
+TEST_F(ingestor_test, record_bytes_are_kept_only_where_a_key_refers_to_them) {
+  const size_t before = layer_->size_bytes();
+  const bytes message =
+      record_builder(pg::resource_manager::logical_message, 0).main_data(bytes(3 << 20)).finish();
+  ingest(message);
+  EXPECT_LT(layer_->size_bytes() - before, size_t{2} << 20);
+}
+
+}  // namespace
+}  // namespace zenith::layers
