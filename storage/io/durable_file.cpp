@@ -33,7 +33,7 @@ result<bytes> read_file(file_system& fs, const path& name, uint64_t size_bytes_m
 
 result<void> write_file_durably(file_system& fs, const path& name, byte_view data) {
   path temporary = name;
-  temporary += ".tmp";
+  temporary += "~";
   {
     // What an interrupted write left is overwritten.
     ZENITH_TRY_ASSIGN(const auto opened, fs.open(temporary, open_mode::create));

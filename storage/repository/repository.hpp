@@ -111,9 +111,7 @@ class repository {
   result<void> load_timelines();
   result<void> load_computes();
   void check_ancestors();
-  result<void> make_folders(const path& from, const path& to);
   result<void> make_way(const path& folder, std::string_view name);
-  result<void> remove_name(const path& folder, std::string_view name);
   std::set<timeline_id> held_timelines() const;
   result<void> check_without_children(std::string_view name, const timeline_id& id) const;
 
