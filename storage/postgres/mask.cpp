@@ -69,8 +69,10 @@ void mask_content(page& p) {
 }
 
 void mask_heap_tuple(block_number block, offset_number number, byte_span item) {
-  // A tuple's fields are read and written at any alignment: the page may be damaged.
-  auto tuple = load<HeapTupleHeaderData>(item.data());
+  // A tuple's fields are read and written at any alignment: the page may be damaged. The struct has
+  // a byte of padding that a tuple at the page's end does not.
+  HeapTupleHeaderData tuple;
+  std::memcpy(&tuple, item.data(), SizeofHeapTupleHeader);
   if ((tuple.t_infomask & HEAP_XMIN_FROZEN) != HEAP_XMIN_FROZEN)
     tuple.t_infomask &= static_cast<uint16_t>(~HEAP_XACT_MASK);
   else

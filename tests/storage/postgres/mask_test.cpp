@@ -1,4 +1,4 @@
-// Masks, where a real server's pages cannot show it: damaged pages, and each resource manager.
+// Masks: what may differ without WAL is taken out, all else stays, on any bytes.
 #include "storage/postgres/mask.hpp"
 
 #include <gtest/gtest.h>
@@ -26,6 +26,72 @@ TEST(mask, hides_lsn_checksum_and_free_space_but_nothing_of_a_tuple) {
   second = other;
   mask_page(resource_manager::generic, 0, second);
   EXPECT_NE(first.data, second.data);
+}
+
+// A heap page with one tuple of 30 bytes; infomask and infomask2 as given.
+page heap_page(uint16_t infomask) {
+  page p;
+  page_init(p, 0);
+  bytes tuple(30, std::byte{0x77});
+  store(tuple.data() + 20, infomask);
+  EXPECT_TRUE(page_add_item(p, tuple, 0, add_item_mode::insert, true));
+  return p;
+}
+
+bool same_when_masked(resource_manager rmgr, page a, page b) {
+  mask_page(rmgr, 3, a);
+  mask_page(rmgr, 3, b);
+  return a.data == b.data;
+}
+
+constexpr size_t tuple_at = 8192 - 32;
+constexpr uint16_t xmin_committed = 0x0100, xmin_frozen = 0x0300, xmax_invalid = 0x0800;
+
+TEST(mask, hides_what_a_heap_page_may_change_without_wal) {
+  const page base = heap_page(0);
+  const auto hidden = [&](auto change) {
+    page other = base;
+    change(other);
+    return same_when_masked(resource_manager::heap, base, other);
+  };
+  EXPECT_TRUE(hidden([](page& p) { set_page_lsn(p, lsn{0x1234}); }));
+  EXPECT_TRUE(hidden([](page& p) { store<uint16_t>(p.begin() + 8, 99); })) << "the checksum";
+  EXPECT_TRUE(hidden([](page& p) { set_page_flags(p, 7); })) << "hints";
+  EXPECT_TRUE(hidden([](page& p) { store<uint32_t>(p.begin() + 20, 740); })) << "pd_prune_xid";
+  EXPECT_TRUE(hidden([](page& p) { p.data[4000] = std::byte{1}; })) << "the hole";
+  EXPECT_TRUE(hidden([](page& p) { store<uint32_t>(p.begin() + tuple_at + 8, 5); })) << "t_cid";
+  EXPECT_TRUE(hidden([](page& p) { store(p.begin() + tuple_at + 20, xmin_committed); }));
+  EXPECT_TRUE(hidden([](page& p) { p.data[8191] = std::byte{1}; })) << "padding";
+  EXPECT_FALSE(hidden([](page& p) { store<uint32_t>(p.begin() + tuple_at, 5); })) << "xmin";
+  EXPECT_FALSE(hidden([](page& p) { p.data[tuple_at + 29] = std::byte{1}; })) << "the last byte";
+  EXPECT_FALSE(hidden([](page& p) { store<uint16_t>(p.begin() + tuple_at + 18, 1); }));
+  EXPECT_FALSE(hidden([](page& p) { set_page_flags(p, 8); }));
+}
+
+TEST(mask, keeps_the_hints_of_a_frozen_tuple_but_for_its_xmax) {
+  const auto heap = resource_manager::heap;
+  EXPECT_TRUE(
+      same_when_masked(heap, heap_page(xmin_frozen), heap_page(xmin_frozen | xmax_invalid)));
+  EXPECT_FALSE(same_when_masked(heap, heap_page(xmin_frozen), heap_page(xmin_committed)));
+}
+
+TEST(mask, hides_line_pointer_flags_on_btree_leaves_only) {
+  const auto leaf = [](uint16_t flags, uint8_t pointer_flags, uint16_t cycle) {
+    page p;
+    page_init(p, 16);
+    EXPECT_TRUE(page_add_item(p, bytes(16), 0, add_item_mode::insert, false));
+    auto pointer = *line_pointer_at(p, 1);
+    pointer.flags = pointer_flags;
+    EXPECT_TRUE(set_line_pointer(p, 1, pointer));
+    store(p.begin() + 8192 - 4, flags);
+    store(p.begin() + 8192 - 2, cycle);
+    return p;
+  };
+  const auto btree = resource_manager::btree;
+  EXPECT_TRUE(same_when_masked(btree, leaf(1, 1, 0), leaf(1, 3, 9)));
+  EXPECT_TRUE(same_when_masked(btree, leaf(1, 1, 0), leaf(1 | 0x40 | 0x20, 1, 0)));
+  EXPECT_FALSE(same_when_masked(btree, leaf(1, 1, 0), leaf(0, 1, 0)));
+  EXPECT_FALSE(same_when_masked(btree, leaf(0, 1, 0), leaf(0, 3, 0)));
 }
 
 TEST(mask, takes_any_bytes_as_a_page) {
