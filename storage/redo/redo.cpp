@@ -26,6 +26,7 @@ constexpr auto apply_functions = [] {
   set(rm::heap2, apply_heap2);
   set(rm::heap, apply_heap);
   set(rm::btree, apply_btree);
+  set(rm::hash, apply_hash);
   set(rm::sequence, apply_sequence);
   set(rm::generic, apply_generic);
   return table;

@@ -34,6 +34,7 @@ result<void> ingest_heap2(const pg::record&, change_sink&);
 result<void> apply_heap(const pg::record&, const pg::block_reference*, const key&, page&);
 result<void> ingest_heap(const pg::record&, change_sink&);
 result<void> apply_btree(const pg::record&, const pg::block_reference*, const key&, page&);
+result<void> apply_hash(const pg::record&, const pg::block_reference*, const key&, page&);
 result<void> apply_sequence(const pg::record&, const pg::block_reference*, const key&, page&);
 result<void> apply_generic(const pg::record&, const pg::block_reference*, const key&, page&);
 result<void> apply_commit_ts(const pg::record&, const pg::block_reference*, const key&, page&);

@@ -1,0 +1,33 @@
+// Tests of hash redo by the WAL of a real server, which carries each page as it must become.
+#include <gtest/gtest.h>
+
+#include "tests/support/damaged_replay.hpp"
+#include "tests/support/hash_workload.hpp"
+#include "tests/support/replay_server.hpp"
+
+namespace zenith::redo {
+namespace {
+
+TEST(hash_replay, every_page_equals_what_postgresql_made_of_it) {
+  testing::replay_server server;
+  testing::run_hash_workload(server.server());
+  testing::damaged_replay damaged(pg::resource_manager::hash, 1, 5);
+  const auto report = server.replay(std::ref(damaged));
+  SCOPED_TRACE(report.text());
+  EXPECT_EQ(report.wal_error, "");
+  for (const auto* type :
+       {"INIT_META_PAGE", "INIT_BITMAP_PAGE", "INSERT", "ADD_OVFL_PAGE", "SPLIT_ALLOCATE_PAGE",
+        "SPLIT_COMPLETE", "MOVE_PAGE_CONTENTS", "SQUEEZE_PAGE", "DELETE", "SPLIT_CLEANUP",
+        "UPDATE_META_PAGE", "VACUUM_ONE_PAGE"})
+    EXPECT_GT(report.total(std::string("Hash/") + type).checked, 0u) << type;
+  EXPECT_GT(report.total("Hash/SPLIT_PAGE").applied, 0u);
+  const auto hash = report.total("Hash/");
+  EXPECT_EQ(hash.mismatched, 0u);
+  EXPECT_EQ(hash.failed, 0u);
+  EXPECT_EQ(hash.unknown, 0u);
+  EXPECT_GT(damaged.tried(), 1000u);
+  EXPECT_GT(damaged.refused(), 100u);
+}
+
+}  // namespace
+}  // namespace zenith::redo
