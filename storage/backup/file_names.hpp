@@ -8,6 +8,7 @@
 
 #include "storage/base/ids.hpp"
 #include "storage/base/key.hpp"
+#include "storage/postgres/slru.hpp"
 
 namespace zenith::backup {
 
@@ -15,8 +16,7 @@ inline constexpr uint32_t default_tablespace = 1663;  ///< pg_tablespace.dat, pg
 inline constexpr uint32_t global_tablespace = 1664;   ///< pg_tablespace.dat, pg_global
 /// RELSEG_SIZE: a relation's file holds so many blocks at most, the rest goes on in FILE.1, ...
 inline constexpr uint32_t blocks_per_segment = 131072;
-/// SLRU_PAGES_PER_SEGMENT (slru.h).
-inline constexpr uint32_t slru_pages_per_segment = 32;
+using pg::slru_pages_per_segment;
 
 /// A database's directory as seen from one tablespace: "base/5", "global" (of database 0),
 /// "pg_tblspc/16400/PG_15_202209061/5".

@@ -13,6 +13,7 @@
 #include "storage/base/relation_state.hpp"
 #include "storage/postgres/control_file.hpp"
 #include "storage/postgres/page_items.hpp"
+#include "storage/postgres/relation_map.hpp"
 #include "storage/postgres/wal_page.hpp"
 
 namespace zenith::backup {
@@ -57,22 +58,6 @@ class importer {
 // The forks of a relation that are kept: of an unlogged one, only how it starts anew.
 bool is_kept(const relation_forks& forks, fork_number fork) {
   return forks[fork] && (!forks.is_unlogged() || fork == fork_number::init);
-}
-
-// relmapper.c, RelMapFile: the magic number, how many mappings, 62 mappings, CRC, padding.
-result<void> check_relation_map(byte_view map) {
-  constexpr uint32_t magic = 0x592717;
-  constexpr size_t size_bytes = 512;
-  constexpr size_t crc_offset = 504;
-  if (map.size() != size_bytes)
-    return fail(errc::corrupt, fmt::format("it has {} bytes, expected {}", map.size(), size_bytes));
-  if (const auto found = load<uint32_t>(map.data()); found != magic)
-    return fail(errc::corrupt, fmt::format("it begins with {:08X}, expected {:08X}", found, magic));
-  const uint32_t expected = crc32c(map.first(crc_offset));
-  if (const auto found = load<uint32_t>(&map[crc_offset]); found != expected)
-    return fail(errc::corrupt,
-                fmt::format("it has the checksum {:08X}, expected {:08X}", found, expected));
-  return {};
 }
 
 result<imported_cluster> importer::run() {
@@ -146,7 +131,7 @@ result<void> importer::give_names() {
   for (const auto& [tablespace, database] : maps) {
     const std::string name = database_directory(tablespace, database) + "/pg_filenode.map";
     ZENITH_TRY_ASSIGN(const bytes map, directory_.read_file(name, small_file_bytes_max));
-    if (const auto checked = check_relation_map(map); !checked)
+    if (const auto checked = pg::decode_relation_map(map); !checked)
       return fail(errc::corrupt, fmt::format("{}: {}", (directory_.root() / name).string(),
                                              checked.error().message));
     ZENITH_TRY(each_(key::relation_map(tablespace, database), map));

@@ -43,7 +43,7 @@ result<void> restore_image(const block_reference& block, lsn record_start, page&
                             to_string(record_start), block.id, to_string(block.relation),
                             to_string(block.fork), block.block, what));
   };
-  if (!block.has_image) return wrong("there is none");
+  if (!block.has_image || image.data.empty()) return wrong("there is none");
   if (size_t{image.hole_offset} + image.hole_length > BLCKSZ) return wrong("hole leaves the page");
   const size_t expected_bytes = BLCKSZ - image.hole_length;
   const auto* from = reinterpret_cast<const char*>(image.data.data());
