@@ -14,6 +14,15 @@ path directory_of(const path& name) {
   return parent.empty() ? path(".") : parent;
 }
 
+// A directory above the one that was asked for. One that was there is synced, too, where we may:
+// an earlier attempt can have made it. The directories above it can be other people's.
+result<void> make_parent(file_system& fs, const path& directory) {
+  ZENITH_TRY_ASSIGN(const bool there, fs.exists(directory));
+  if (!there) return create_directories_durably(fs, directory);
+  (void)fs.sync_directory(directory_of(directory));
+  return {};
+}
+
 std::string trailer_of(std::string_view text) {
   return fmt::format("{}{:08X}\n", trailer_start, crc32c(as_bytes(text)));
 }
@@ -51,16 +60,15 @@ result<void> remove_file_durably(file_system& fs, const path& name) {
 }
 
 result<void> create_directories_durably(file_system& fs, const path& name) {
-  // From the name up to the first directory that was there: each gets synced into its parent.
-  std::vector<path> made;
-  for (path at = name; !at.empty() && at != at.root_path(); at = at.parent_path()) {
-    ZENITH_TRY_ASSIGN(const bool there, fs.exists(at));
-    if (there) break;
-    made.push_back(at);
+  const auto there = fs.exists(name);
+  if (!there) return tl::unexpected<error>(there.error());
+  const path parent = directory_of(name);
+  if (!*there) {
+    // One after the other, so that an interrupted attempt leaves at most the last one in doubt.
+    if (parent != name) ZENITH_TRY(make_parent(fs, parent));
+    ZENITH_TRY(fs.create_directories(name));
   }
-  ZENITH_TRY(fs.create_directories(name));
-  for (const path& directory : made) ZENITH_TRY(fs.sync_directory(directory_of(directory)));
-  return {};
+  return fs.sync_directory(parent);
 }
 
 result<void> write_metadata_file(file_system& fs, const path& name, std::string_view text) {

@@ -24,7 +24,7 @@ result<void> write_file_durably(file_system& fs, const path& name, byte_view dat
 /// Removes a file so that it stays removed. Error: not_found.
 result<void> remove_file_durably(file_system& fs, const path& name);
 
-/// Makes a directory with its parents, each of them durable. Nothing to do where it exists.
+/// Makes a directory with its parents, each of them durable; also where it exists already.
 result<void> create_directories_durably(file_system& fs, const path& name);
 
 /// A metadata file: a text (JSON, for most), then a trailer that tells damage. 19 bytes, frozen:

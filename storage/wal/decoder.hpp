@@ -55,6 +55,9 @@ class decoder {
   lsn last_record() const;
   /// The end of the bytes fed.
   lsn fed_until() const;
+  /// Where next() goes on or has failed: the bytes before it are checked, or of the record that is
+  /// being put together.
+  lsn reached() const { return cursor_; }
 
  private:
   enum class place { first_page, record_start, inside_record };
