@@ -31,7 +31,7 @@ uint32_t first_on_page(uint32_t page_number) {
 }
 
 /// RecordNewMultiXact: this one's offset and the next one's, which may be the first of a page that
-/// servers before 15.16 did not make yet, and the members.
+/// servers of older minor releases did not make yet, and the members.
 result<void> ingest_create(const pg::record& record, change_sink& sink) {
   ZENITH_TRY_ASSIGN(const auto created, parse_new_multixact(record));
   const uint32_t offsets_page = offsets_page_of(created.multixact);
