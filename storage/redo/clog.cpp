@@ -8,7 +8,6 @@
 #include "storage/postgres/pg_headers.hpp"
 extern "C" {
 #include <access/clog.h>
-#include <catalog/pg_control.h>
 }
 #include "storage/postgres/pg_headers_undef.hpp"
 
@@ -25,11 +24,11 @@ result<void> ingest_clog(const pg::record& record, change_sink& sink) {
       ZENITH_TRY_ASSIGN(const auto truncate, read_main<xl_clog_truncate>(record));
       // The server that wrote this moves its oldestXid right after it (vac_truncate_clog): one that
       // starts here must not look for statuses that are gone.
-      ZENITH_TRY(change_control(sink, [&truncate](ControlFileData& control) {
-        CheckPoint& checkpoint = control.checkPointCopy;
-        if (!transaction_id_precedes(checkpoint.oldestXid, truncate.oldestXact)) return;
-        checkpoint.oldestXid = truncate.oldestXact;
-        checkpoint.oldestXidDB = truncate.oldestXactDb;
+      ZENITH_TRY(change_control(sink, [&truncate](pg::control_file& control) {
+        pg::checkpoint& limits = control.last_checkpoint;
+        if (!transaction_id_precedes(limits.oldest_xid, truncate.oldestXact)) return;
+        limits.oldest_xid = truncate.oldestXact;
+        limits.oldest_xid_database = truncate.oldestXactDb;
       }));
       ZENITH_TRY_ASSIGN(const uint64_t next, current_next_full_xid(sink));
       return truncate_slru(sink, slru_kind::xact, static_cast<uint32_t>(truncate.pageno),

@@ -9,7 +9,6 @@
 extern "C" {
 #include <access/commit_ts.h>
 #include <access/transam.h>
-#include <catalog/pg_control.h>
 }
 #include "storage/postgres/pg_headers_undef.hpp"
 
@@ -17,11 +16,11 @@ namespace zenith::redo {
 namespace {
 
 /// ActivateCommitTs.
-result<void> activate(change_sink& sink, CheckPoint& limits) {
+result<void> activate(change_sink& sink, pg::checkpoint& limits) {
   ZENITH_TRY_ASSIGN(const uint64_t next, current_next_full_xid(sink));
   const auto next_xid = static_cast<uint32_t>(next);
-  if (limits.oldestCommitTsXid == InvalidTransactionId)
-    limits.oldestCommitTsXid = limits.newestCommitTsXid = next_xid;
+  if (limits.oldest_commit_ts_xid == InvalidTransactionId)
+    limits.oldest_commit_ts_xid = limits.newest_commit_ts_xid = next_xid;
   const key k = key::slru(slru_kind::commit_ts, next_xid / commit_ts_per_page);
   ZENITH_TRY_ASSIGN(const bool exists, sink.exists(k));
   if (!exists) sink.put_value(k, bytes(page_size_bytes));
@@ -29,16 +28,16 @@ result<void> activate(change_sink& sink, CheckPoint& limits) {
 }
 
 /// DeactivateCommitTs.
-result<void> deactivate(change_sink& sink, CheckPoint& limits) {
-  limits.oldestCommitTsXid = limits.newestCommitTsXid = InvalidTransactionId;
+result<void> deactivate(change_sink& sink, pg::checkpoint& limits) {
+  limits.oldest_commit_ts_xid = limits.newest_commit_ts_xid = InvalidTransactionId;
   return remove_slru_pages(sink, slru_kind::commit_ts, 0, UINT32_MAX);
 }
 
 }  // namespace
 
-result<void> switch_commit_timestamps(change_sink& sink, bool on, ControlFileData& control) {
+result<void> switch_commit_timestamps(change_sink& sink, bool on, pg::control_file& control) {
   if (on == control.track_commit_timestamp) return {};
-  return on ? activate(sink, control.checkPointCopy) : deactivate(sink, control.checkPointCopy);
+  return on ? activate(sink, control.last_checkpoint) : deactivate(sink, control.last_checkpoint);
 }
 
 result<void> ingest_commit_ts(const pg::record& record, change_sink& sink) {
@@ -51,8 +50,8 @@ result<void> ingest_commit_ts(const pg::record& record, change_sink& sink) {
     case COMMIT_TS_TRUNCATE: {
       ZENITH_TRY_ASSIGN(const auto truncate, read_main<xl_commit_ts_truncate>(record));
       // AdvanceOldestCommitTsXid.
-      ZENITH_TRY(change_control(sink, [&truncate](ControlFileData& control) {
-        auto& oldest = control.checkPointCopy.oldestCommitTsXid;
+      ZENITH_TRY(change_control(sink, [&truncate](pg::control_file& control) {
+        auto& oldest = control.last_checkpoint.oldest_commit_ts_xid;
         if (oldest != InvalidTransactionId && transaction_id_precedes(oldest, truncate.oldestXid))
           oldest = truncate.oldestXid;
       }));

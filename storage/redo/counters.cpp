@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "storage/postgres/checkpoint.hpp"
 #include "storage/redo/multixact_record.hpp"
 #include "storage/redo/record_parts.hpp"
 #include "storage/redo/slru_pages.hpp"
@@ -79,9 +80,9 @@ result<uint64_t> past_transaction_record(const pg::record& record, uint64_t next
 result<uint64_t> past_other_record(const pg::record& record, uint64_t next) {
   if (is_checkpoint(record)) {
     // A shutdown checkpoint is believed exactly, an online one as a minimum (xlog_redo).
-    ZENITH_TRY_ASSIGN(const auto checkpoint, read_main<CheckPoint>(record));
-    return record.opcode() == XLOG_CHECKPOINT_SHUTDOWN ? checkpoint.nextXid.value
-                                                       : std::max(next, checkpoint.nextXid.value);
+    ZENITH_TRY_ASSIGN(const auto checkpoint, pg::decode_checkpoint(record.main_data));
+    return record.opcode() == XLOG_CHECKPOINT_SHUTDOWN ? checkpoint.next_full_xid
+                                                       : std::max(next, checkpoint.next_full_xid);
   }
   if (record.rmgr == rm::standby && record.opcode() == XLOG_RUNNING_XACTS) {
     // ProcArrayApplyRecoveryInfo (procarray.c): the record's nextXid was not used yet.
@@ -126,8 +127,8 @@ result<void> advance_next_oid(const pg::record& record, change_sink& sink) {
   if (record.opcode() == XLOG_NEXTOID) {
     ZENITH_TRY_ASSIGN(next, read_main<uint32_t>(record));
   } else if (record.opcode() == XLOG_CHECKPOINT_SHUTDOWN) {
-    ZENITH_TRY_ASSIGN(const auto checkpoint, read_main<CheckPoint>(record));
-    next = checkpoint.nextOid;
+    ZENITH_TRY_ASSIGN(const auto checkpoint, pg::decode_checkpoint(record.main_data));
+    next = checkpoint.next_oid;
   } else {
     return {};
   }
@@ -153,8 +154,8 @@ result<void> advance_next_multixact(const pg::record& record, change_sink& sink)
     next = at_least(before, {created.multixact + 1,
                              created.offset + static_cast<uint32_t>(created.member_count())});
   } else {
-    ZENITH_TRY_ASSIGN(const auto checkpoint, read_main<CheckPoint>(record));
-    next = {checkpoint.nextMulti, checkpoint.nextMultiOffset};
+    ZENITH_TRY_ASSIGN(const auto checkpoint, pg::decode_checkpoint(record.main_data));
+    next = {checkpoint.next_multixact, checkpoint.next_multixact_offset};
     if (record.opcode() == XLOG_CHECKPOINT_ONLINE) next = at_least(before, next);
   }
   if (next != before) sink.put_value(key::next_multixact(), as_value(next));

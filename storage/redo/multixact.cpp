@@ -11,7 +11,6 @@
 #include "storage/postgres/pg_headers.hpp"
 extern "C" {
 #include <access/multixact.h>
-#include <catalog/pg_control.h>
 }
 #include "storage/postgres/pg_headers_undef.hpp"
 
@@ -69,9 +68,9 @@ result<void> ingest_zero_offsets(const pg::record& record, change_sink& sink) {
 result<void> ingest_truncate(const pg::record& record, change_sink& sink) {
   ZENITH_TRY_ASSIGN(const auto truncate,
                     read_main<xl_multixact_truncate>(record, SizeOfMultiXactTruncate));
-  ZENITH_TRY(change_control(sink, [&truncate](ControlFileData& control) {
-    control.checkPointCopy.oldestMulti = truncate.endTruncOff;
-    control.checkPointCopy.oldestMultiDB = truncate.oldestMultiDB;
+  ZENITH_TRY(change_control(sink, [&truncate](pg::control_file& control) {
+    control.last_checkpoint.oldest_multixact = truncate.endTruncOff;
+    control.last_checkpoint.oldest_multixact_database = truncate.oldestMultiDB;
   }));
 
   const uint32_t first = slru_segment_of(members_page_of(truncate.startTruncMemb));

@@ -15,7 +15,6 @@
 extern "C" {
 #include <access/clog.h>
 #include <access/transam.h>
-#include <catalog/pg_control.h>
 }
 #include "storage/postgres/pg_headers_undef.hpp"
 
@@ -49,8 +48,8 @@ result<void> put_commit_timestamps(const transaction_end& end, change_sink& sink
   const uint32_t newest = end.subtransactions.size() > 0
                               ? end.subtransactions[end.subtransactions.size() - 1]
                               : end.xid;
-  return change_control(sink, [newest](ControlFileData& control) {
-    auto& before = control.checkPointCopy.newestCommitTsXid;
+  return change_control(sink, [newest](pg::control_file& control) {
+    auto& before = control.last_checkpoint.newest_commit_ts_xid;
     if (transaction_id_precedes(before, newest)) before = newest;
   });
 }
@@ -70,13 +69,13 @@ result<void> drop_relations(const transaction_end& end, change_sink& sink) {
 /// xact_redo_commit and xact_redo_abort.
 result<void> ingest_end(const pg::record& record, change_sink& sink) {
   ZENITH_TRY_ASSIGN(const auto end, parse_transaction_end(record));
+  sink.put_transaction_end(end.time_us);
   ZENITH_TRY(put_pages(end, slru_kind::xact, xacts_per_page, sink));
   if (end.committed) ZENITH_TRY(put_commit_timestamps(end, sink));
   if (end.has_origin && record.origin)
     ZENITH_TRY(advance_replication_origin(sink, *record.origin, end.origin_lsn, false));
   ZENITH_TRY(drop_relations(end, sink));
   if (end.prepared) sink.put_absent(key::two_phase(end.xid));
-  sink.put_transaction_end(end.time_us);
   return {};
 }
 

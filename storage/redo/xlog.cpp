@@ -1,8 +1,5 @@
 // The XLOG resource manager: control data; its images are restored with all others.
-#include <fmt/format.h>
-
-#include <optional>
-
+#include "storage/postgres/checkpoint.hpp"
 #include "storage/redo/control_data.hpp"
 #include "storage/redo/record_parts.hpp"
 #include "storage/redo/resource_managers.hpp"
@@ -25,59 +22,59 @@ uint32_t later_transaction_id(uint32_t a, uint32_t b) {
 
 /// xlog_redo of a checkpoint: the record's copy, but no limit goes back. An online checkpoint took
 /// its limits when it began, and a truncation may have moved them since; a shutdown checkpoint is
-/// believed, except for oldestMulti, which MultiXactAdvanceOldest only ever advances.
+/// believed, except for the oldest multixact, which MultiXactAdvanceOldest only ever advances.
 result<void> take_checkpoint(const pg::record& record, change_sink& sink) {
-  ZENITH_TRY_ASSIGN(const auto checkpoint, read_main<CheckPoint>(record));
+  ZENITH_TRY_ASSIGN(const auto checkpoint, pg::decode_checkpoint(record.main_data));
   const bool shutdown = record.opcode() == XLOG_CHECKPOINT_SHUTDOWN;
-  return change_control(sink, [&](ControlFileData& control) {
-    const CheckPoint before = control.checkPointCopy;
-    CheckPoint& now = control.checkPointCopy;
+  return change_control(sink, [&](pg::control_file& control) {
+    const pg::checkpoint before = control.last_checkpoint;
+    pg::checkpoint& now = control.last_checkpoint;
     now = checkpoint;
-    if (multixact_precedes(checkpoint.oldestMulti, before.oldestMulti)) {
-      now.oldestMulti = before.oldestMulti;
-      now.oldestMultiDB = before.oldestMultiDB;
+    if (multixact_precedes(checkpoint.oldest_multixact, before.oldest_multixact)) {
+      now.oldest_multixact = before.oldest_multixact;
+      now.oldest_multixact_database = before.oldest_multixact_database;
     }
     if (!shutdown) {
-      if (transaction_id_precedes(checkpoint.oldestXid, before.oldestXid)) {
-        now.oldestXid = before.oldestXid;
-        now.oldestXidDB = before.oldestXidDB;
+      if (transaction_id_precedes(checkpoint.oldest_xid, before.oldest_xid)) {
+        now.oldest_xid = before.oldest_xid;
+        now.oldest_xid_database = before.oldest_xid_database;
       }
-      now.oldestCommitTsXid =
-          later_transaction_id(checkpoint.oldestCommitTsXid, before.oldestCommitTsXid);
-      now.newestCommitTsXid =
-          later_transaction_id(checkpoint.newestCommitTsXid, before.newestCommitTsXid);
+      now.oldest_commit_ts_xid =
+          later_transaction_id(checkpoint.oldest_commit_ts_xid, before.oldest_commit_ts_xid);
+      now.newest_commit_ts_xid =
+          later_transaction_id(checkpoint.newest_commit_ts_xid, before.newest_commit_ts_xid);
     }
-    control.checkPoint = record.start.value();
-    control.state = shutdown ? DB_SHUTDOWNED : DB_IN_PRODUCTION;
-    control.time = checkpoint.time;
+    control.checkpoint_record = record.start;
+    control.state = shutdown ? pg::database_state::shut_down : pg::database_state::in_production;
+    control.time_s = checkpoint.time_s;
   });
 }
 
 result<void> take_parameters(const pg::record& record, change_sink& sink) {
   ZENITH_TRY_ASSIGN(const auto parameters, read_main<xl_parameter_change>(record));
-  std::optional<result<void>> switched;
-  ZENITH_TRY(change_control(sink, [&](ControlFileData& control) {
-    control.MaxConnections = parameters.MaxConnections;
+  result<void> switched;
+  ZENITH_TRY(change_control(sink, [&](pg::control_file& control) {
+    control.max_connections = parameters.MaxConnections;
     control.max_worker_processes = parameters.max_worker_processes;
     control.max_wal_senders = parameters.max_wal_senders;
-    control.max_prepared_xacts = parameters.max_prepared_xacts;
-    control.max_locks_per_xact = parameters.max_locks_per_xact;
+    control.max_prepared_transactions = parameters.max_prepared_xacts;
+    control.max_locks_per_transaction = parameters.max_locks_per_xact;
     control.wal_level = parameters.wal_level;
     control.wal_log_hints = parameters.wal_log_hints;
     switched = switch_commit_timestamps(sink, parameters.track_commit_timestamp, control);
     control.track_commit_timestamp = parameters.track_commit_timestamp;
   }));
-  return switched ? std::move(*switched) : result<void>{};
+  return switched;
 }
 
 /// xlogrecovery_redo and ReachedEndOfBackup: the backup that the history began with is complete.
 result<void> end_backup(const pg::record& record, change_sink& sink) {
   ZENITH_TRY_ASSIGN(const auto start, read_main<XLogRecPtr>(record));
-  return change_control(sink, [start](ControlFileData& control) {
-    if (control.backupStartPoint != start) return;
-    control.backupStartPoint = InvalidXLogRecPtr;
-    control.backupEndPoint = InvalidXLogRecPtr;
-    control.backupEndRequired = false;
+  return change_control(sink, [start](pg::control_file& control) {
+    if (control.backup_start != lsn{start}) return;
+    control.backup_start = lsn{};
+    control.backup_end = lsn{};
+    control.backup_end_required = false;
   });
 }
 
@@ -94,15 +91,15 @@ result<void> ingest_xlog(const pg::record& record, change_sink& sink) {
       return end_backup(record, sink);
     case XLOG_FPW_CHANGE: {
       ZENITH_TRY_ASSIGN(const auto on, read_main<uint8_t>(record));
-      return change_control(sink, [on](ControlFileData& control) {
-        control.checkPointCopy.fullPageWrites = on != 0;
+      return change_control(sink, [on](pg::control_file& control) {
+        control.last_checkpoint.full_page_writes = on != 0;
       });
     }
     case XLOG_END_OF_RECOVERY: {
       ZENITH_TRY_ASSIGN(const auto end, read_main<xl_end_of_recovery>(record));
-      return change_control(sink, [&end](ControlFileData& control) {
-        control.checkPointCopy.ThisTimeLineID = end.ThisTimeLineID;
-        control.checkPointCopy.PrevTimeLineID = end.PrevTimeLineID;
+      return change_control(sink, [&end](pg::control_file& control) {
+        control.last_checkpoint.timeline = pg_timeline{end.ThisTimeLineID};
+        control.last_checkpoint.previous_timeline = pg_timeline{end.PrevTimeLineID};
       });
     }
     case XLOG_NEXTOID:  // a counter

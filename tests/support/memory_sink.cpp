@@ -3,10 +3,10 @@
 
 #include <stdexcept>
 
+#include "storage/postgres/control_file.hpp"
+
 namespace zenith::testing {
 namespace {
-
-constexpr size_t control_data_size_bytes = 296;  // pg_control.h, ControlFileData
 
 template <class... T>
 bytes packed(T... values) {
@@ -19,7 +19,7 @@ bytes packed(T... values) {
 }  // namespace
 
 memory_sink::memory_sink() {
-  set_value(key::control(), bytes(control_data_size_bytes));
+  set_value(key::control(), pg::encode_control_data({}));
   set_value(key::next_full_xid(), packed(uint64_t{3}));
   set_value(key::next_oid(), packed(uint32_t{16384}));
   set_value(key::next_multixact(), packed(uint32_t{1}, uint32_t{0}));

@@ -24,7 +24,7 @@ class memory_sink final : public redo::change_sink {
     int64_t last_transaction_end_us = 0;
   };
 
-  /// A cluster with no relations: counters 3, 16384 and 1/0, control data that are all zeros.
+  /// A cluster with no relations: counters 3, 16384 and 1/0, and control data that say nothing.
   memory_sink();
 
   /// Ingests one record. An error of a page's redo is not this one's: it is page_errors()'.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "storage/postgres/control_file.hpp"
 #include "storage/postgres/page_items.hpp"
 #include "tests/support/record_builder.hpp"
 
@@ -76,7 +77,7 @@ class ingestor_test : public ::testing::Test {
     below->put_value(key::next_full_xid(), lsn{900}, xid);
     below->put_value(key::next_oid(), lsn{900}, bytes(4));
     below->put_value(key::next_multixact(), lsn{900}, bytes(8));
-    below->put_value(key::control(), lsn{900}, bytes(296));
+    below->put_value(key::control(), lsn{900}, pg::encode_control_data({}));
     below->publish(lsn{900});
     return {{below, lsn{900}}};
   }

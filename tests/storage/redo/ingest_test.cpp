@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <random>
 
+#include "storage/postgres/control_file.hpp"
 #include "storage/redo/counters.hpp"
 #include "tests/support/memory_sink.hpp"
 #include "tests/support/redo_records.hpp"
@@ -189,11 +190,10 @@ TEST(ingest, limits_of_an_online_checkpoint_do_not_go_back) {
 
 TEST(ingest, the_end_of_recovery_sets_the_timeline_and_the_end_of_a_backup_its_state) {
   memory_sink sink;
-  ControlFileData control{};
-  control.backupStartPoint = 0x500;
-  control.backupEndRequired = true;
-  sink.set_value(key::control(), bytes(reinterpret_cast<std::byte*>(&control),
-                                       reinterpret_cast<std::byte*>(&control) + sizeof control));
+  pg::control_file control;
+  control.backup_start = lsn{0x500};
+  control.backup_end_required = true;
+  sink.set_value(key::control(), pg::encode_control_data(control));
   xl_end_of_recovery end{};
   end.ThisTimeLineID = 9;
   end.PrevTimeLineID = 8;
