@@ -71,11 +71,11 @@ result<void> ingest_end(const pg::record& record, change_sink& sink) {
   ZENITH_TRY_ASSIGN(const auto end, parse_transaction_end(record));
   sink.put_transaction_end(end.time_us);
   ZENITH_TRY(put_pages(end, slru_kind::xact, xacts_per_page, sink));
-  if (end.committed) ZENITH_TRY(put_commit_timestamps(end, sink));
   if (end.has_origin && record.origin)
     ZENITH_TRY(advance_replication_origin(sink, *record.origin, end.origin_lsn, false));
   ZENITH_TRY(drop_relations(end, sink));
   if (end.prepared) sink.put_absent(key::two_phase(end.xid));
+  if (end.committed) ZENITH_TRY(put_commit_timestamps(end, sink));
   return {};
 }
 

@@ -291,8 +291,12 @@ std::vector<made_record> samples() {
   all.push_back(record_of(rm::tablespace, XLOG_TBLSPC_CREATE, uint64_t{77}));
   all.push_back(multixact_of(10, 20, 3, lsn{0x1000}));
   all.push_back(record_of(rm::multixact, XLOG_MULTIXACT_TRUNCATE_ID, xl_multixact_truncate{}));
+  bytes map_file(512);  // relmapper.c, RelMapFile: magic, no mappings, CRC
+  store(map_file.data(), uint32_t{0x592717});
+  store(map_file.data() + 504, crc32c(byte_view(map_file).first(504)));
   made_record map(rm::relmap, XLOG_RELMAP_UPDATE);
-  map.main(uint32_t{1}).main(uint32_t{2}).main(uint32_t{512}).main(std::array<std::byte, 512>{});
+  map.main(uint32_t{1}).main(uint32_t{2}).main(uint32_t{512});
+  map.main(load<std::array<std::byte, 512>>(map_file.data()));
   all.push_back(std::move(map));
   made_record running(rm::standby, XLOG_RUNNING_XACTS);
   running.main(std::array<uint32_t, 6>{0, 0, 0, 1010, 1000, 1009});

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 
+#include "storage/postgres/control_file.hpp"
 #include "storage/postgres/page_items.hpp"
 #include "storage/redo/redo.hpp"
 #include "storage/wal/decoder.hpp"
@@ -67,7 +68,7 @@ class map_keeper final : public change_sink {
  private:
   const pg::record& record_;
   // Where everything else begins does not matter here; records only need something to change.
-  std::map<key, bytes> values_{{key::control(), bytes(page_size_bytes)},
+  std::map<key, bytes> values_{{key::control(), pg::encode_control_data({})},
                                {key::next_full_xid(), bytes(8)},
                                {key::next_oid(), bytes(4)},
                                {key::next_multixact(), bytes(8)}};
