@@ -12,12 +12,14 @@
 #include "storage/postgres/page_items.hpp"
 #include "storage/postgres/wal_page.hpp"
 #include "tests/support/map_view.hpp"
+#include "tests/support/wal_dump.hpp"
 #include "tests/support/worked_cluster.hpp"
 
 namespace zenith::backup {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::dump_wal;
 using testing::import_to_map;
 using testing::postgres_server;
 using testing::sql_session;
@@ -69,16 +71,6 @@ void expect_a_healthy_server(postgres_server& server) {
       testing::run({testing::pg_program("pg_amcheck"), "--heapallindexed", "--all", "-h",
                     server.socket_directory().string(), "-p", "5432", "-U", "postgres"});
   EXPECT_EQ(checked.exit_code, 0) << checked.output << checked.errors;
-}
-
-// pg_waldump learns the segments' size from the file that is named.
-std::string dump_wal(const fs::path& data, pg_timeline timeline, uint32_t segment_size_bytes,
-                     lsn from, lsn until) {
-  const std::string first =
-      pg::segment_file_name(timeline, from.value() / segment_size_bytes, segment_size_bytes);
-  return testing::run_ok({testing::pg_program("pg_waldump"), "-p", (data / "pg_wal").string(), "-s",
-                          to_string(from), "-e", to_string(until),
-                          (data / "pg_wal" / first).string()});
 }
 
 TEST(base_backup, a_branch_starts_on_an_appended_checkpoint_and_its_wal_goes_on_from_there) {
