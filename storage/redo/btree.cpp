@@ -21,10 +21,10 @@ namespace {
 /// _bt_restore_page: tuples as they lay in the upper part of a page, the last item's first, go
 /// onto an empty page.
 result<void> restore_items(byte_view data, page& p) {
-  std::array<uint16_t, page_size_bytes / tuple_header_size> sizes;
+  std::array<uint16_t, page_size_bytes / index_tuple_header_size> sizes;
   size_t count = 0;
   for (record_reader reader(data); !reader.rest().empty(); ++count) {
-    ZENITH_TRY_ASSIGN(const auto tuple, front_tuple(reader.rest()));
+    ZENITH_TRY_ASSIGN(const auto tuple, front_index_tuple(reader.rest()));
     const auto size = maxalign(tuple.size());
     ZENITH_TRY(reader.take(size));
     if (count == sizes.size()) return fail(errc::corrupt, "more tuples than fit a page");
@@ -173,7 +173,7 @@ result<void> unlink_from_parent(pg::offset_number number, page& p) {
   const auto next = static_cast<pg::offset_number>(number + 1);
   ZENITH_TRY_ASSIGN(const auto item, pg::item_at(p, number));
   ZENITH_TRY_ASSIGN(const auto next_item, pg::item_at(p, next));
-  if (item.size() < tuple_header_size || next_item.size() < tuple_header_size)
+  if (item.size() < index_tuple_header_size || next_item.size() < index_tuple_header_size)
     return fail(errc::corrupt, fmt::format("item {} or the one behind it is too short", number));
   // The block number comes first in a tuple (ItemPointerData).
   std::memcpy(item.data(), next_item.data(), sizeof(BlockIdData));

@@ -11,6 +11,7 @@
 #include "storage/base/result.hpp"
 #include "storage/postgres/page_items.hpp"
 #include "storage/postgres/record.hpp"
+#include "storage/redo/index_tuple.hpp"
 
 namespace zenith::redo::btree {
 
@@ -36,12 +37,7 @@ struct alignas(8) tuple_buffer {
   std::array<std::byte, max_tuple_size_bytes> data;
 };
 
-inline constexpr size_t tid_size_bytes = 6;     // ItemPointerData
-inline constexpr size_t tuple_header_size = 8;  // IndexTupleData
-
-/// The tuple that these bytes begin with, without what follows it.
-result<byte_view> front_tuple(byte_view bytes);
-inline size_t maxalign(size_t size) { return (size + 7) & ~size_t{7}; }
+inline constexpr size_t tid_size_bytes = 6;  // ItemPointerData
 
 /// A leaf tuple's key and its heap TIDs: one in its header, or a posting list behind the key.
 struct leaf_tuple {

@@ -31,13 +31,13 @@ result<left_data> read_left_data(const xl_btree_split& split, bool new_on_left, 
   left_data read;
   record_reader reader(data);
   if (new_on_left || split.postingoff != 0) {
-    ZENITH_TRY_ASSIGN(const auto tuple, front_tuple(reader.rest()));
+    ZENITH_TRY_ASSIGN(const auto tuple, front_index_tuple(reader.rest()));
     ZENITH_TRY_ASSIGN(read.new_tuple, reader.take(maxalign(tuple.size())));
   }
   if (split.postingoff != 0) {
     const auto number = static_cast<pg::offset_number>(split.newitemoff - 1);
     ZENITH_TRY_ASSIGN(const auto item, pg::item_at(before, number));
-    ZENITH_TRY_ASSIGN(const auto old, front_tuple(item));
+    ZENITH_TRY_ASSIGN(const auto old, front_index_tuple(item));
     byte_span fresh{new_copy.data.data(), read.new_tuple.size()};
     byte_span posting{posting_copy.data.data(), old.size()};
     std::memcpy(fresh.data(), read.new_tuple.data(), fresh.size());
@@ -46,7 +46,7 @@ result<left_data> read_left_data(const xl_btree_split& split, bool new_on_left, 
     read.new_tuple = fresh;
     read.split_posting = posting;
   }
-  ZENITH_TRY_ASSIGN(const auto tuple, front_tuple(reader.rest()));
+  ZENITH_TRY_ASSIGN(const auto tuple, front_index_tuple(reader.rest()));
   ZENITH_TRY_ASSIGN(read.high_key, reader.take(maxalign(tuple.size())));
   if (!reader.rest().empty())
     return fail(errc::corrupt,

@@ -16,7 +16,9 @@ namespace zenith::redo::btree {
 namespace {
 
 static_assert(sizeof(BTPageOpaqueData) == sizeof(page_links));
-static_assert(sizeof(IndexTupleData) == tuple_header_size);
+static_assert(sizeof(IndexTupleData) == index_tuple_header_size);
+static_assert(offsetof(IndexTupleData, t_info) == index_tuple_info_at);
+static_assert(INDEX_SIZE_MASK == index_tuple_size_mask);
 static_assert(sizeof(ItemPointerData) == tid_size_bytes);
 static_assert(INDEX_SIZE_MASK < max_tuple_size_bytes);
 
@@ -38,21 +40,9 @@ void init_page(page& p, const page_links& links) {
   store(p.begin() + page_size_bytes - sizeof(page_links), links);
 }
 
-result<byte_view> front_tuple(byte_view bytes) {
-  if (bytes.size() < tuple_header_size)
-    return fail(errc::corrupt, fmt::format("an index tuple needs {} bytes, {} are there",
-                                           tuple_header_size, bytes.size()));
-  const auto header = header_of(bytes);
-  const size_t size = IndexTupleSize(&header);
-  if (size < tuple_header_size || size > bytes.size())
-    return fail(errc::corrupt, fmt::format("an index tuple says that it has {} bytes, {} are there",
-                                           size, bytes.size()));
-  return bytes.first(size);
-}
-
 result<leaf_tuple> read_leaf_tuple(byte_view item) {
   leaf_tuple read;
-  ZENITH_TRY_ASSIGN(read.tuple, front_tuple(item));
+  ZENITH_TRY_ASSIGN(read.tuple, front_index_tuple(item));
   const auto header = header_of(item);
   if ((header.t_info & INDEX_ALT_TID_MASK) == 0) {
     read.key_size_bytes = read.tuple.size();
@@ -66,7 +56,7 @@ result<leaf_tuple> read_leaf_tuple(byte_view item) {
   read.tid_count = status & BT_OFFSET_MASK;
   read.key_size_bytes = ItemPointerGetBlockNumberNoCheck(&header.t_tid);
   const auto size = read.tuple.size();
-  if (read.tid_count == 0 || read.key_size_bytes < tuple_header_size ||
+  if (read.tid_count == 0 || read.key_size_bytes < index_tuple_header_size ||
       read.key_size_bytes > size || read.tid_count * tid_size_bytes > size - read.key_size_bytes)
     return fail(errc::corrupt,
                 fmt::format("a posting list of {} TIDs at byte {} does not fit a tuple of {} bytes",

@@ -27,8 +27,19 @@ constexpr auto apply_functions = [] {
   set(rm::heap, apply_heap);
   set(rm::btree, apply_btree);
   set(rm::hash, apply_hash);
+  set(rm::gin, apply_gin);
+  set(rm::gist, apply_gist);
   set(rm::sequence, apply_sequence);
   set(rm::generic, apply_generic);
+  return table;
+}();
+
+/// What a resource manager still does to a page that was restored from an image: few look for
+/// BLK_RESTORED in PostgreSQL.
+constexpr auto finish_image_functions = [] {
+  using rm = pg::resource_manager;
+  std::array<apply_function, 256> table{};
+  table[static_cast<size_t>(rm::gist)] = finish_gist_image;
   return table;
 }();
 
@@ -45,20 +56,20 @@ const pg::block_reference* find_reference(const pg::record& record, const key& k
 }
 
 /// XLogReadBufferForRedoExtended (xlogutils.c): what happens to the page before, or instead of,
-/// the resource manager's own part. Gives whether that part is still to be done.
-enum class next_step { redo, finished };
+/// the resource manager's own part. Gives what is left to do.
+enum class next_step { redo, finish_image, nothing };
 result<next_step> prepare(const pg::record& record, const pg::block_reference& reference, page& p) {
   if (reference.has_image && reference.image.apply) {
     ZENITH_TRY(pg::restore_image(reference, record.start, p));
     // A new page has no place for an LSN yet.
     if (!pg::page_is_new(p)) pg::set_page_lsn(p, record.end);
-    return next_step::finished;
+    return next_step::finish_image;
   }
   if (reference.will_init) {
     p.data.fill(std::byte{0});
     return next_step::redo;
   }
-  return pg::page_lsn(p) >= record.end ? next_step::finished : next_step::redo;
+  return pg::page_lsn(p) >= record.end ? next_step::nothing : next_step::redo;
 }
 
 result<void> apply_checked(const pg::record& record, const key& k, page& p) {
@@ -67,7 +78,11 @@ result<void> apply_checked(const pg::record& record, const key& k, page& p) {
   const auto* reference = find_reference(record, k);
   if (reference != nullptr) {
     ZENITH_TRY_ASSIGN(const auto step, prepare(record, *reference, p));
-    if (step == next_step::finished) return {};
+    if (step == next_step::nothing) return {};
+    if (step == next_step::finish_image) {
+      const auto finish = finish_image_functions[static_cast<size_t>(record.rmgr)];
+      return finish != nullptr ? finish(record, reference, k, p) : result<void>{};
+    }
   }
   const auto apply = apply_functions[static_cast<size_t>(record.rmgr)];
   if (apply == nullptr)

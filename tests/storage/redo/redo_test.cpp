@@ -101,6 +101,22 @@ TEST(apply, refuses_a_page_that_the_record_does_not_name) {
   }
 }
 
+TEST(apply, lets_gist_finish_the_split_of_a_page_that_it_restored) {
+  const auto record = record_of(pg::resource_manager::gist, 0x00);
+  record->block_storage[0].id = 1;  // the left half of the split that PAGE_UPDATE completes
+  auto image = initialised_page();
+  constexpr size_t flags_at = page_size_bytes - 4;
+  constexpr uint16_t leaf = 1, follow_right = 8;
+  store<uint16_t>(image.begin() + flags_at, leaf | follow_right);
+  attach_image(*record, image);
+  page p;
+  ASSERT_TRUE(apply(*record, page_key, p));
+  EXPECT_EQ(load<uint16_t>(p.begin() + flags_at), leaf);
+  // Its node sequence number: the record's end, upper half first.
+  EXPECT_EQ(load<uint32_t>(p.begin() + page_size_bytes - 16), 0u);
+  EXPECT_EQ(load<uint32_t>(p.begin() + page_size_bytes - 12), 0x2000u);
+}
+
 TEST(apply, refuses_keys_that_name_no_page) {
   const auto record = record_of(pg::resource_manager::btree, 0x00);
   page p;

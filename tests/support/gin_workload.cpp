@@ -1,0 +1,91 @@
+// gin_workload: few keys with many rows, many keys with few rows, and pending lists.
+#include "tests/support/gin_workload.hpp"
+
+#include <fmt/format.h>
+
+namespace zenith::testing {
+namespace {
+
+void run_each(sql_session& session, std::initializer_list<const char*> statements) {
+  for (const auto* statement : statements) session.execute(statement);
+}
+
+/// Posting trees of many leaves: keys that all rows have, rows put into holes that others left,
+/// leaves that become empty.
+void grow_posting_trees(sql_session& session) {
+  run_each(session,
+           {"create table gt (id int, a int[])",
+            "create index on gt using gin (a) with (fastupdate = off)",
+            "insert into gt select i, array[1, 2 + i % 3, 10 + i % 500] "
+            "from generate_series(1, 30000) i",
+            "create index built_gin on gt using gin (a) with (fastupdate = off)",
+            "delete from gt where ctid in (select ctid from gt order by random() limit 6000)",
+            "vacuum gt",
+            "insert into gt select i, array[1, 2 + i % 3, 5000 + i] "
+            "from generate_series(30001, 36000) i",
+            "delete from gt where id between 4000 and 26000", "vacuum gt",
+            "insert into gt select i, array[1, 7] from generate_series(40001, 60000) i",
+            "delete from gt where id % 5 <> 0", "vacuum gt", "vacuum gt",
+            "insert into gt select i, array[1, i % 9] from generate_series(70001, 80000) i"});
+}
+
+/// Leaves in the middle of a posting tree that lose all of their rows, and are used again.
+void delete_posting_pages(sql_session& session) {
+  run_each(session, {"create table gd (id int, a int[])",
+                     "create index on gd using gin (a) with (fastupdate = off)",
+                     "insert into gd select i, array[1] from generate_series(1, 60000) i",
+                     "delete from gd where id between 100 and 59900", "vacuum gd", "vacuum gd",
+                     "insert into gd select i, array[1, 2] from generate_series(1, 20000) i"});
+}
+
+/// Entry trees of several levels, with keys of all widths, nulls and empty values.
+void grow_entry_trees(sql_session& session) {
+  run_each(session, {"create table ge (id int, words text[], doc tsvector)",
+                     "create index ge_words on ge using gin (words) with (fastupdate = off)",
+                     "create index ge_doc on ge using gin (doc) with (fastupdate = off)",
+                     "create index on ge using gin (words, doc) with (fastupdate = off)",
+                     "insert into ge select i, array[md5(i::text), md5((i * 7)::text), "
+                     "repeat(md5((i % 40)::text), 1 + i % 20)], "
+                     "to_tsvector('simple', md5(i::text) || ' common word' || i % 50) "
+                     "from (select i from generate_series(1, 4000) i order by random()) r",
+                     "insert into ge values (1, null, null), (2, '{}', ''), (3, '{null}', null)",
+                     "delete from ge where id % 3 = 0", "vacuum ge",
+                     "update ge set words = array_append(words, 'w' || id % 100) where id % 4 = 0",
+                     "vacuum ge"});
+}
+
+/// Pending lists that grow by one row and by many, and are emptied.
+void use_pending_lists(sql_session& session) {
+  run_each(session, {"create table gp (id int, a int[], t text[])",
+                     "create index gp_a on gp using gin (a) with (fastupdate = on)",
+                     "create index gp_t on gp using gin (t) "
+                     "with (fastupdate = on, gin_pending_list_limit = 64)"});
+  for (int i = 0; i < 300; ++i)
+    session.execute(
+        fmt::format("insert into gp values ({0}, array[{0}, {1}], array['x{0}', "
+                    "repeat('wide', {2})])",
+                    i, i % 10, i % 400));
+  run_each(session,
+           {"insert into gp select i, array(select generate_series(i, i + 300)), null "
+            "from generate_series(1, 60) i",
+            "select gin_clean_pending_list('gp_a')",
+            "insert into gp select i, array[i, i % 7, i % 11], array[md5(i::text)] "
+            "from generate_series(1000, 4000) i",
+            "vacuum gp", "delete from gp where id % 2 = 0", "vacuum gp",
+            "insert into gp select i, array[1], array['same'] from generate_series(1, 3000) i",
+            "select gin_clean_pending_list('gp_t')", "vacuum gp"});
+}
+
+}  // namespace
+
+void run_gin_workload(const std::string& conninfo, unsigned seed) {
+  sql_session session(conninfo);
+  session.execute(fmt::format("select setseed({})", (seed % 1000) / 1000.0));
+  session.execute(fmt::format("create schema gin_{0}; set search_path = gin_{0}", seed));
+  grow_posting_trees(session);
+  delete_posting_pages(session);
+  grow_entry_trees(session);
+  use_pending_lists(session);
+}
+
+}  // namespace zenith::testing
