@@ -35,6 +35,7 @@ size_t handshake::wanted_bytes() const {
 result<void> handshake::feed(byte_view data) {
   if (data.size() > wanted_bytes())
     return give_up(errc::invalid_argument, "more bytes were fed than the hand-shake has");
+  if (data.empty()) return {};
   input_.insert(input_.end(), data.begin(), data.end());
   if (step_ == step::hello) {
     const size_t known = std::min(input_.size(), magic.size());
