@@ -167,7 +167,7 @@ bool slru_page_is_past(slru_kind slru, uint32_t page_number, const slru_bounds& 
     case slru_kind::multixact_members:
       return false;  // the oldest offset is not known here
   }
-  return static_cast<int32_t>(oldest / entries_per_page(slru) - page_number) > 0;
+  return pg::slru_page_precedes(slru, page_number, oldest / entries_per_page(slru));
 }
 
 difference compare_slru_pages(slru_kind slru, uint32_t page_number, page ours, page theirs,
