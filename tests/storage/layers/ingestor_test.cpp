@@ -30,8 +30,8 @@ bytes image_record(block_number block, char letter) {
       .finish();
 }
 
-bytes gin_record(block_number block) {
-  return record_builder(pg::resource_manager::gin, 0x20)
+bytes extension_record(block_number block) {
+  return record_builder(pg::resource_manager{128}, 0x20)
       .add({.relation = table, .number = block, .data = bytes(4)})
       .finish();
 }
@@ -106,9 +106,9 @@ TEST_F(ingestor_test, a_page_and_its_forks_size_are_there_from_the_records_end_o
   EXPECT_EQ(ingestor_.failures(), 0u);
 }
 
-TEST_F(ingestor_test, a_record_of_an_unknown_kind_spoils_its_page_until_the_next_image) {
+TEST_F(ingestor_test, a_record_of_an_extension_spoils_its_page_until_the_next_image) {
   const lsn fine = ingest(image_record(3, 'a'));
-  const lsn bad = ingest(gin_record(3));
+  const lsn bad = ingest(extension_record(3));
   const lsn other = ingest(image_record(4, 'b'));
   const lsn healed = ingest(image_record(3, 'c'));
   EXPECT_EQ(letter(3, fine), 'a');

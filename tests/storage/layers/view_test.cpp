@@ -52,7 +52,7 @@ bytes letter_record(block_number block, uint16_t offset, char letter) {
 }
 
 bytes unknown_record(block_number block) {
-  return record_builder(pg::resource_manager::gin, 0x20)
+  return record_builder(pg::resource_manager{128}, 0x20)
       .add({.relation = table, .number = block, .data = bytes(4)})
       .finish();
 }
