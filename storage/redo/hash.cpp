@@ -157,7 +157,7 @@ result<void> squeeze(const pg::record& record, const pg::block_reference& refere
   switch (reference.id) {
     case 1:
       ZENITH_TRY(add_moved_tuples(reference, squeeze.ntups, p));
-      return flag_at(record, offsetof(xl_hash_squeeze_page, is_prev_bucket_same_wrt))
+      return main_flag(record, offsetof(xl_hash_squeeze_page, is_prev_bucket_same_wrt))
                  ? set_next(p, squeeze.nextblkno)
                  : result<void>{};
     case 2:
@@ -182,7 +182,7 @@ result<void> delete_tuples(const pg::record& record, const pg::block_reference& 
                            page& p) {
   ZENITH_TRY(read_main<xl_hash_delete>(record, SizeOfHashDelete));
   ZENITH_TRY(delete_items(p, reference.data));
-  return flag_at(record, offsetof(xl_hash_delete, clear_dead_marking))
+  return main_flag(record, offsetof(xl_hash_delete, clear_dead_marking))
              ? clear_flag(p, LH_PAGE_HAS_DEAD_TUPLES)
              : result<void>{};
 }

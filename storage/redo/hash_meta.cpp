@@ -111,7 +111,7 @@ result<void> add_overflow_page(const pg::record& record, const pg::block_referen
                                HashMetaPageData& meta) {
   ZENITH_TRY(read_main<xl_hash_add_ovfl_page>(record, SizeOfHashAddOvflPage));
   ZENITH_TRY_ASSIGN(meta.hashm_firstfree, record_reader(reference.data).take<uint32_t>());
-  if (flag_at(record, offsetof(xl_hash_add_ovfl_page, bmpage_found))) return {};
+  if (main_flag(record, offsetof(xl_hash_add_ovfl_page, bmpage_found))) return {};
   ZENITH_TRY_ASSIGN(auto* const spares, spares_at(meta, meta.hashm_ovflpoint));
   ++*spares;
   const auto* new_bitmap = record.block(3);

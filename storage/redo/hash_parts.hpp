@@ -24,12 +24,6 @@ result<page_links*> links_of(page& p);
 /// _hash_pageinit, then these links; the page's id is put by this function.
 void init_page(page& p, uint32_t previous, uint32_t bucket, uint16_t flags);
 
-/// A bool of the record's main data, which a damaged record may hold any byte for; the caller has
-/// checked that the data reach that far.
-inline bool flag_at(const pg::record& record, size_t offset) {
-  return record.main_data[offset] != std::byte{0};
-}
-
 /// The metapage under each record that refers to it.
 result<void> apply_to_metapage(const pg::record& record, const pg::block_reference& reference,
                                page& p);

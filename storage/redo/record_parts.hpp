@@ -28,6 +28,12 @@ result<T> read_main(const pg::record& record, size_t stored_size_bytes = sizeof(
   return read_front<T>(record.main_data, "the record's main data", stored_size_bytes);
 }
 
+/// A bool of a record's main data, for which a damaged record may hold any byte; the caller has
+/// read the structure that holds it.
+inline bool main_flag(const pg::record& record, size_t offset) {
+  return record.main_data[offset] != std::byte{0};
+}
+
 /// A view that gives out its bytes from the front. Error: corrupt, where too few are left.
 class record_reader {
  public:

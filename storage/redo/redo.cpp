@@ -29,6 +29,8 @@ constexpr auto apply_functions = [] {
   set(rm::hash, apply_hash);
   set(rm::gin, apply_gin);
   set(rm::gist, apply_gist);
+  set(rm::spgist, apply_spgist);
+  set(rm::brin, apply_brin);
   set(rm::sequence, apply_sequence);
   set(rm::generic, apply_generic);
   return table;

@@ -39,6 +39,8 @@ result<void> apply_gin(const pg::record&, const pg::block_reference*, const key&
 result<void> apply_gist(const pg::record&, const pg::block_reference*, const key&, page&);
 /// What gist_redo changes on a page that it has restored from the record's image.
 result<void> finish_gist_image(const pg::record&, const pg::block_reference*, const key&, page&);
+result<void> apply_spgist(const pg::record&, const pg::block_reference*, const key&, page&);
+result<void> apply_brin(const pg::record&, const pg::block_reference*, const key&, page&);
 result<void> apply_sequence(const pg::record&, const pg::block_reference*, const key&, page&);
 result<void> apply_generic(const pg::record&, const pg::block_reference*, const key&, page&);
 result<void> apply_commit_ts(const pg::record&, const pg::block_reference*, const key&, page&);
