@@ -79,6 +79,8 @@ struct wal_record_header {
   bool has_known_rmgr() const { return rmgr <= 21 || rmgr >= 128; }
   /// XLOG_SWITCH: the rest of the segment holds no records.
   bool is_switch() const { return rmgr == 0 && (info & 0xF0) == 0x40; }
+  /// XLOG_CHECKPOINT_SHUTDOWN: what a clean stop ends the WAL with.
+  bool is_shutdown_checkpoint() const { return rmgr == 0 && (info & 0xF0) == 0x00; }
   /// XLOG_OVERWRITE_CONTRECORD: stands in for a record whose rest was lost.
   bool is_overwrite_contrecord() const { return rmgr == 0 && (info & 0xF0) == 0xD0; }
 };

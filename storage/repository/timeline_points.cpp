@@ -1,0 +1,103 @@
+// What an open timeline answers about points: finding them, and how a server starts there.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "storage/repository/timeline_store.hpp"
+
+namespace zenith::repository {
+
+std::vector<layers::commit_index_reference> timeline_store::commits_until(lsn at) const {
+  std::vector<layers::commit_index_reference> chain;
+  if (at > metadata_.start) chain.push_back({commits_, at});
+  if (parent_)
+    for (const auto& one : parent_->commits) chain.push_back({one.data, std::min(one.until, at)});
+  return chain;
+}
+
+std::optional<timestamp> timeline_store::newest_commit(lsn at) const {
+  const auto newest = layers::newest_time(commits_until(end()), at);
+  if (!newest) return std::nullopt;
+  return timestamp{*newest};
+}
+
+result<point_found> timeline_store::find(const point_query& query, timestamp now) const {
+  switch (query.kind) {
+    case point_kind::end: return point_found{end(), decoder_->last_record(), false};
+    case point_kind::position: return find_position(query.position);
+    case point_kind::time: return find_time(query.time, now);
+  }
+  return fail(errc::invalid_argument, "a point of an unknown kind");
+}
+
+result<point_found> timeline_store::find_position(lsn asked) const {
+  const lsn at = without_page_header(asked, metadata_.segment_size_bytes);
+  if (at < oldest_)
+    return fail(errc::out_of_range,
+                fmt::format("LSN {} lies before the history that is kept; the earliest is {}",
+                            to_string(asked), to_string(oldest_)));
+  if (at > end())
+    return fail(errc::not_arrived,
+                fmt::format("LSN {} lies in the future: timeline {} ends at {}", to_string(asked),
+                            to_string(metadata_.id), to_string(end())));
+  if (at == end()) return point_found{end(), decoder_->last_record(), false};
+  ZENITH_TRY_ASSIGN(const auto place, wal::locate_record(*all_wal_, identity(), at));
+  const lsn found = without_page_header(place.end, metadata_.segment_size_bytes);
+  return point_found{found, place.start, found != at};
+}
+
+result<point_found> timeline_store::find_time(timestamp time, timestamp now) const {
+  if (time > now)
+    return fail(errc::out_of_range, to_string(time) + " lies in the future; it is " +
+                                        to_string(now) + " now");
+  if (time < since_)
+    return fail(errc::out_of_range, to_string(time) +
+                                        " lies before the history that is kept, which begins at " +
+                                        to_string(since_) + " (LSN " + to_string(oldest_) + ")");
+  const auto later = layers::first_later_than(commits_until(end()), time.microseconds());
+  if (!later) return point_found{end(), decoder_->last_record(), false};
+  return find_position(later->start);
+}
+
+std::vector<pg_timeline_start> timeline_store::history_until(lsn at) const {
+  std::vector<pg_timeline_start> history;
+  for (const pg_timeline_start& one : metadata_.pg_timelines)
+    if (history.empty() || one.start < at) history.push_back(one);
+  return history;
+}
+
+result<std::shared_ptr<const start_plan>> timeline_store::plan(lsn at,
+                                                               start_purpose purpose) const {
+  ZENITH_TRY_ASSIGN(const point_found found, find_position(at));
+  if (found.moved)
+    return fail(errc::invalid_argument, to_string(at) + " is not the end of a record");
+  auto made = std::make_shared<start_plan>();
+  start_facts facts;
+  facts.purpose = purpose;
+  if (purpose == start_purpose::write) {
+    if (found.at != end())
+      return fail(errc::conflict, fmt::format("a server that writes starts at its timeline's end, "
+                                              "{}, not at {}",
+                                              to_string(end()), to_string(at)));
+    made->history = metadata_.pg_timelines;
+    const bool made_by_initdb = !parent_ && metadata_.pg_timelines.size() == 1;
+    facts.newest_has_wal = made_by_initdb || end() > made->history.back().start;
+    facts.ends_with_shutdown_checkpoint = last_is_shutdown_checkpoint_;
+  } else {
+    made->history = history_until(found.at);
+  }
+  facts.newest = made->history.back().number;
+  made->timeline = metadata_.id;
+  made->at = found.at;
+  made->previous = found.previous;
+  made->decision = decide_start(facts);
+  made->purpose = purpose;
+  if (made->decision.number != facts.newest)
+    made->history.push_back({made->decision.number, found.at});
+  made->identity = identity();
+  made->view = view();
+  made->wal = all_wal_;
+  return made;
+}
+
+}  // namespace zenith::repository

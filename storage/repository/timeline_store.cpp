@@ -1,0 +1,200 @@
+// One open timeline: opening it, appending WAL, and what it answers.
+#include "storage/repository/timeline_store.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "storage/io/durable_file.hpp"
+#include "storage/layers/image_layer.hpp"
+#include "storage/postgres/wal_page.hpp"
+#include "storage/wal/chained_source.hpp"
+
+namespace zenith::repository {
+namespace {
+
+constexpr uint64_t read_chunk_bytes = 1 << 20;
+
+}  // namespace
+
+lsn without_page_header(lsn at, uint32_t segment_size_bytes) {
+  const lsn page = pg::wal_page_start(at);
+  return at - page <= pg::page_header_size_bytes(page, segment_size_bytes) ? page : at;
+}
+
+timeline_store::timeline_store(parameters how)
+    : files_(how.files),
+      directory_(std::move(how.directory)),
+      metadata_(std::move(how.metadata)),
+      parent_(std::move(how.parent)),
+      cache_(std::move(how.cache)) {}
+
+timeline_store::~timeline_store() = default;
+
+wal::wal_identity timeline_store::identity() const {
+  return {metadata_.system, metadata_.segment_size_bytes};
+}
+
+result<std::unique_ptr<timeline_store>> timeline_store::open(parameters how) {
+  std::unique_ptr<timeline_store> store(new timeline_store(std::move(how)));
+  ZENITH_TRY(store->open_layers());
+  ZENITH_TRY(store->open_wal());
+  ZENITH_TRY(store->read_wal());
+  return store;
+}
+
+result<void> timeline_store::open_layers() {
+  if (metadata_.ancestor.has_value() != (parent_ != nullptr))
+    return fail(errc::invalid_argument,
+                "timeline " + to_string(metadata_.id) + " is opened without its parent");
+  if (parent_) {
+    below_ = parent_->layers;
+    oldest_ = parent_->from;
+    since_ = parent_->since;
+  } else {
+    ZENITH_TRY_ASSIGN(auto base, layers::image_layer::open(
+                                     *files_, directory_ / "layers" / base_image_name));
+    if (base->at() != metadata_.start)
+      return fail(errc::corrupt,
+                  fmt::format("{}: the base image is of {}, expected {}", directory_.string(),
+                              to_string(base->at()), to_string(metadata_.start)));
+    below_ = {{std::move(base), metadata_.start}};
+    oldest_ = metadata_.start;
+    since_ = metadata_.created_at;
+  }
+  memory_ = std::make_shared<layers::memory_layer>(metadata_.start);
+  commits_ = std::make_shared<layers::commit_index>();
+  ingestor_ = std::make_unique<layers::ingestor>(memory_, below_, commits_, nullptr);
+  return {};
+}
+
+result<void> timeline_store::open_wal() {
+  wal::wal_directory::parameters how;
+  how.files = files_;
+  how.directory = directory_ / "wal";
+  how.identity = identity();
+  how.scan_from = metadata_.start;
+  how.scan_previous = metadata_.start_previous_record;
+  for (const pg_timeline_start& one : metadata_.pg_timelines)
+    how.history.push_back({one.number, one.start});
+  if (parent_) {
+    how.start = metadata_.start;
+    how.previous = metadata_.start_previous_record;
+    how.before = parent_->wal;
+  } else {
+    // A root keeps the record that its base ends with: a server can start from it.
+    how.start = metadata_.start_previous_record;
+    last_is_shutdown_checkpoint_ = true;
+  }
+  ZENITH_TRY_ASSIGN(auto opened, wal::wal_directory::open(std::move(how)));
+  wal_ = std::move(opened);
+  all_wal_ = wal_;
+  if (parent_)
+    all_wal_ = std::make_shared<wal::chained_wal_source>(parent_->wal, metadata_.start, wal_);
+  return {};
+}
+
+result<void> timeline_store::read_wal() {
+  const lsn until = wal_->end();
+  decoder_ = std::make_unique<wal::decoder>(identity(), metadata_.start,
+                                            metadata_.start_previous_record);
+  bytes chunk;
+  for (lsn at = metadata_.start; at < until; at = at + chunk.size()) {
+    chunk.resize(std::min<uint64_t>(read_chunk_bytes, until - at));
+    ZENITH_TRY(wal_->read(at, chunk));
+    ZENITH_TRY(decoder_->feed(at, chunk));
+    ZENITH_TRY(ingest_whole_records());
+  }
+  return {};
+}
+
+result<void> timeline_store::ingest_whole_records() {
+  for (;;) {
+    ZENITH_TRY_ASSIGN(const auto record, decoder_->next());
+    if (!record) return {};
+    const auto header = load<pg::wal_record_header>(record->bytes.data());
+    last_is_shutdown_checkpoint_ = header.is_shutdown_checkpoint();
+    ZENITH_TRY(ingestor_->ingest(*record));
+  }
+}
+
+lsn timeline_store::end() const { return decoder_->position(); }
+lsn timeline_store::received() const { return std::max(end(), decoder_->fed_until()); }
+lsn timeline_store::durable() const { return std::min(end(), wal_->durable_until()); }
+
+lsn timeline_store::begin_stream() {
+  const lsn from = end();
+  // Nothing was appended yet where the timeline's folder has no WAL.
+  if (wal_->end() > from) {
+    if (auto rewound = wal_->rewind(from); !rewound) return from;
+  }
+  decoder_ = std::make_unique<wal::decoder>(identity(), from, decoder_->last_record());
+  return from;
+}
+
+result<void> timeline_store::append(lsn at, byte_view data) {
+  ZENITH_TRY(wal_->append(at, data));
+  ZENITH_TRY(decoder_->feed(at, data));
+  return ingest_whole_records();
+}
+
+result<lsn> timeline_store::sync() {
+  ZENITH_TRY(wal_->sync());
+  return durable();
+}
+
+result<void> timeline_store::drain(const path& pg_wal) {
+  const uint32_t segment_size = metadata_.segment_size_bytes;
+  begin_stream();
+  for (lsn at = end();;) {
+    const path name = pg_wal / pg::segment_file_name(metadata_.current_pg_timeline(),
+                                                     at.value() / segment_size, segment_size);
+    auto segment = files_->open(name, open_mode::read);
+    if (!segment) {
+      if (segment.error().code == errc::not_found) break;
+      return tl::unexpected<error>(segment.error());
+    }
+    const uint64_t offset = at.value() % segment_size;
+    bytes rest(segment_size - offset);
+    ZENITH_TRY((*segment)->read(offset, rest));
+    // What follows the server's last record is zeros, or an older file's contents: the end.
+    if (!append(at, rest)) break;
+    at = at + rest.size();
+  }
+  begin_stream();
+  return {};
+}
+
+layers::view_ptr timeline_store::view() const {
+  if (newest_view_ && newest_view_->until() == end()) return newest_view_;
+  std::vector<layers::layer_reference> all{{memory_, end()}};
+  all.insert(all.end(), below_.begin(), below_.end());
+  newest_view_ = std::make_shared<const layers::view>(std::move(all), oldest_, end(), cache_);
+  return newest_view_;
+}
+
+result<std::shared_ptr<const branch_base>> timeline_store::base_at(lsn at) const {
+  if (at < oldest_ || at > end())
+    return fail(errc::out_of_range,
+                fmt::format("timeline {} has no LSN {}: it is kept from {} to {}",
+                            to_string(metadata_.id), to_string(at), to_string(oldest_),
+                            to_string(end())));
+  auto base = std::make_shared<branch_base>();
+  if (at > metadata_.start) base->layers.push_back({memory_, at});
+  for (const layers::layer_reference& one : below_)
+    base->layers.push_back({one.data, std::min(one.until, at)});
+  base->from = oldest_;
+  base->commits = commits_until(at);
+  base->wal = all_wal_;
+  base->since = since_;
+  return base;
+}
+
+result<void> timeline_store::switch_pg_timeline(const timeline_metadata& updated) {
+  begin_stream();
+  ZENITH_TRY(wal_->switch_timeline(updated.current_pg_timeline(), end()));
+  metadata_ = updated;
+  return {};
+}
+
+}  // namespace zenith::repository

@@ -1,0 +1,140 @@
+// timeline_store: one open timeline: its WAL on disk, its versions in memory, what it answers.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "storage/base/lsn.hpp"
+#include "storage/base/timestamp.hpp"
+#include "storage/io/file_system.hpp"
+#include "storage/layers/commit_index.hpp"
+#include "storage/layers/ingestor.hpp"
+#include "storage/layers/layer.hpp"
+#include "storage/layers/memory_layer.hpp"
+#include "storage/layers/page_cache.hpp"
+#include "storage/layers/view.hpp"
+#include "storage/repository/metadata.hpp"
+#include "storage/repository/start_plan.hpp"
+#include "storage/wal/decoder.hpp"
+#include "storage/wal/segments.hpp"
+
+namespace zenith::repository {
+
+/// What a child shares with its parent: everything up to the LSN where it leaves. Immutable; keeps
+/// the parent's layers in memory, not its actor.
+struct branch_base {
+  std::vector<layers::layer_reference> layers;  ///< newest first
+  lsn from;                                     ///< the oldest LSN that can be read
+  std::vector<layers::commit_index_reference> commits;
+  std::shared_ptr<const wal::wal_source> wal;  ///< up to the LSN at least
+  timestamp since;                             ///< nothing is known of what was before
+};
+
+/// How a point is to be found on a timeline.
+enum class point_kind : uint8_t {
+  end,       ///< the end of the last whole record
+  position,  ///< an LSN; inside a record: that record's end
+  time,      ///< before the first commit or abort later than a time
+};
+struct point_query {
+  point_kind kind = point_kind::end;
+  lsn position;    ///< for `end`: what has to have arrived; for `position`: the LSN
+  timestamp time;  ///< for `time`
+};
+
+/// A place where a branch or a server can start: the end of a whole record.
+struct point_found {
+  lsn at;
+  lsn previous;        ///< where the record that ends here begins
+  bool moved = false;  ///< the LSN asked for lay inside that record
+};
+
+/// The base image of a root timeline, in its layers folder.
+inline constexpr const char* base_image_name = "base.image";
+
+/// An LSN inside a WAL page's header means the end of the page before it, where a record ended.
+lsn without_page_header(lsn at, uint32_t segment_size_bytes);
+
+/// Owned by one thread; the views, bases and plans that it gives are for any thread.
+/// Invariant: end() is the end of a whole record, all up to it is in the WAL files and in memory.
+class timeline_store {
+ public:
+  struct parameters {
+    file_system* files = nullptr;
+    path directory;  ///< timelines/ID
+    timeline_metadata metadata;
+    std::shared_ptr<const branch_base> parent;  ///< for a timeline with an ancestor
+    std::shared_ptr<layers::page_cache> cache;  ///< may be null
+  };
+
+  /// Reads the timeline into memory: its base image or its parent's layers, then its own WAL up to
+  /// the last whole record. Errors name the file that is damaged.
+  static result<std::unique_ptr<timeline_store>> open(parameters how);
+  ~timeline_store();
+
+  const timeline_metadata& metadata() const { return metadata_; }
+  lsn end() const;
+  /// The end of the bytes that were appended, whole records or not.
+  lsn received() const;
+  /// Everything up to here is on the disk for good; never past end().
+  lsn durable() const;
+
+  /// A source begins to send WAL from end() on; what was held of a record that is not whole is
+  /// dropped. Gives end().
+  lsn begin_stream();
+  /// WAL that follows what was appended since begin_stream(). Errors: invalid_argument (a gap),
+  /// corrupt (not WAL of this timeline; what follows has to begin with begin_stream() again), io.
+  result<void> append(lsn at, byte_view data);
+  /// Makes everything up to end() durable, and gives it.
+  result<lsn> sync();
+  /// Appends what a stopped server's pg_wal folder holds past end(), as far as it is whole.
+  result<void> drain(const path& pg_wal);
+
+  /// Everything up to end().
+  layers::view_ptr view() const;
+
+  /// Finds a point at or before end(). Errors: out_of_range (before what is kept, with the earliest
+  /// that works; a time in the future), not_arrived (a position past end()).
+  result<point_found> find(const point_query& query, timestamp now) const;
+  /// When the newest transaction that ended at or before an LSN did.
+  std::optional<timestamp> newest_commit(lsn at) const;
+  /// What a child that starts at the LSN shares. Error: out_of_range.
+  result<std::shared_ptr<const branch_base>> base_at(lsn at) const;
+  /// How a server would start at the LSN, the end of a whole record; a writable one only at end().
+  result<std::shared_ptr<const start_plan>> plan(lsn at, start_purpose purpose) const;
+  /// The plan's pg_timeline was recorded in timeline.json: what is appended from end() on is its.
+  result<void> switch_pg_timeline(const timeline_metadata& updated);
+
+ private:
+  explicit timeline_store(parameters how);
+  result<void> open_layers();
+  result<void> open_wal();
+  result<void> read_wal();
+  result<void> ingest_whole_records();
+  result<point_found> find_position(lsn asked) const;
+  result<point_found> find_time(timestamp time, timestamp now) const;
+  std::vector<layers::commit_index_reference> commits_until(lsn at) const;
+  std::vector<pg_timeline_start> history_until(lsn at) const;
+  wal::wal_identity identity() const;
+
+  file_system* files_;
+  path directory_;
+  timeline_metadata metadata_;
+  std::shared_ptr<const branch_base> parent_;
+  std::shared_ptr<layers::page_cache> cache_;
+
+  lsn oldest_;
+  timestamp since_;
+  std::vector<layers::layer_reference> below_;  // the parent's layers or the base image
+  std::shared_ptr<layers::memory_layer> memory_;
+  std::shared_ptr<layers::commit_index> commits_;
+  std::unique_ptr<layers::ingestor> ingestor_;
+  std::shared_ptr<wal::wal_directory> wal_;
+  std::shared_ptr<const wal::wal_source> all_wal_;  // with the ancestors' before it
+  std::unique_ptr<wal::decoder> decoder_;
+  bool last_is_shutdown_checkpoint_ = false;
+  mutable layers::view_ptr newest_view_;  // as long as it reaches end()
+};
+
+}  // namespace zenith::repository
