@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "storage/backup/configuration_files.hpp"
+#include "storage/backup/control_state.hpp"
 #include "storage/backup/file_names.hpp"
 #include "storage/backup/relation_backup.hpp"
 #include "storage/backup/replication_origins.hpp"
@@ -122,29 +123,12 @@ result<void> backup_writer::check_options() const {
 }
 
 result<bytes> backup_writer::required(const key& k, size_t size_bytes) const {
-  ZENITH_TRY_ASSIGN(auto value, view_.value(k, options_.at));
-  if (!value || value->size() < size_bytes)
-    return fail(errc::corrupt,
-                fmt::format("{} has {} bytes at {}, expected {}", to_string(k),
-                            value ? value->size() : 0, to_string(options_.at), size_bytes));
-  return std::move(*value);
+  return required_value(view_, k, options_.at, size_bytes);
 }
 
-// The counters are exact, never behind: a next transaction id that is too low would make committed
-// rows invisible, and say nothing.
 result<void> backup_writer::read_control() {
-  ZENITH_TRY_ASSIGN(const bytes stored, required(key::control(), pg::control_data_size_bytes));
-  ZENITH_TRY_ASSIGN(control_, pg::decode_control_file(stored));
+  ZENITH_TRY_ASSIGN(control_, control_at(view_, options_.at));
   identity_ = {control_.system, control_.wal_segment_size_bytes};
-  pg::checkpoint& counters = control_.last_checkpoint;
-  ZENITH_TRY_ASSIGN(const bytes xid, required(key::next_full_xid(), 8));
-  counters.next_full_xid = load<uint64_t>(xid.data());
-  ZENITH_TRY_ASSIGN(const bytes oid, required(key::next_oid(), 4));
-  counters.next_oid = load<uint32_t>(oid.data());
-  ZENITH_TRY_ASSIGN(const bytes multixact, required(key::next_multixact(), 8));
-  counters.next_multixact = load<uint32_t>(multixact.data());
-  counters.next_multixact_offset = load<uint32_t>(multixact.data() + 4);
-  counters.oldest_active_xid = 0;
   return {};
 }
 
