@@ -1,0 +1,54 @@
+// receiver_window: how far a timeline's WAL is durable, told to its receiver's poll() loop.
+#pragma once
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <atomic>
+
+#include "storage/base/assert.hpp"
+#include "storage/base/lsn.hpp"
+
+namespace zenith::actors {
+
+/// Written by the timeline, read by the receiver. The receiver stops reading from its server while
+/// too much of what it sent is not durable, and reports each advance at once.
+class receiver_window {
+ public:
+  receiver_window() : wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) { ZENITH_ASSERT(wake_ >= 0); }
+  ~receiver_window() { close(wake_); }
+  receiver_window(const receiver_window&) = delete;
+  receiver_window& operator=(const receiver_window&) = delete;
+
+  void set_durable(lsn until) {
+    durable_.store(until.value(), std::memory_order_release);
+    wake();
+  }
+  lsn durable() const { return lsn{durable_.load(std::memory_order_acquire)}; }
+
+  /// The timeline refuses what was sent: the receiver has to begin again from durable().
+  void refuse() {
+    refused_.store(true, std::memory_order_release);
+    wake();
+  }
+  bool refused() const { return refused_.load(std::memory_order_acquire); }
+
+  /// Readable when something changed; clear() before looking.
+  int descriptor() const { return wake_; }
+  void clear() const {
+    uint64_t count = 0;
+    [[maybe_unused]] const auto got = read(wake_, &count, sizeof count);
+  }
+
+ private:
+  void wake() const {
+    const uint64_t one = 1;
+    [[maybe_unused]] const auto put = write(wake_, &one, sizeof one);
+  }
+
+  int wake_;
+  std::atomic<uint64_t> durable_{0};
+  std::atomic<bool> refused_{false};
+};
+
+}  // namespace zenith::actors

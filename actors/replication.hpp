@@ -1,0 +1,61 @@
+// One connection that receives WAL: libpq's calls with results instead of states.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "storage/base/bytes.hpp"
+#include "storage/base/ids.hpp"
+#include "storage/base/lsn.hpp"
+#include "storage/base/result.hpp"
+
+struct pg_conn;
+
+namespace zenith::actors {
+
+/// What the server says of itself (IDENTIFY_SYSTEM).
+struct server_identity {
+  int version = 0;  ///< PQserverVersion
+  system_identifier system{};
+  pg_timeline timeline{};
+  lsn flushed;
+};
+
+/// A physical replication connection. Owned by one thread.
+class replication_connection {
+ public:
+  using go_on = std::function<bool()>;
+
+  /// Connects; asks go_on() at least every 100 ms and gives up where it says no.
+  static result<replication_connection> connect(const std::string& conninfo,
+                                                std::chrono::milliseconds timeout,
+                                                const go_on& asked);
+  replication_connection(replication_connection&&) noexcept = default;
+  replication_connection& operator=(replication_connection&&) noexcept = default;
+
+  result<server_identity> identify();
+  /// Makes the slot with its WAL reserved, where it does not exist.
+  result<void> ensure_slot(const std::string& slot);
+  result<void> start(const std::string& slot, lsn from, pg_timeline timeline);
+
+  /// Bytes of one CopyData message, nothing where none is there now. Error: unavailable, where the
+  /// stream ended; says why. Call consume() when the socket is readable.
+  result<std::optional<bytes>> next();
+  result<void> consume();
+  result<void> send(byte_view copy_data);
+  int descriptor() const;
+
+ private:
+  struct finish {
+    void operator()(pg_conn* connection) const;
+  };
+  explicit replication_connection(pg_conn* connection) : connection_(connection) {}
+  error failure(const std::string& what) const;
+
+  std::unique_ptr<pg_conn, finish> connection_;
+};
+
+}  // namespace zenith::actors

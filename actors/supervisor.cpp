@@ -1,0 +1,240 @@
+// The supervisor: its messages, its timelines, the node's status and end.
+#include "actors/supervisor.hpp"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include "actors/errors.hpp"
+#include "actors/timeline.hpp"
+
+namespace zenith::actors {
+
+supervisor::supervisor(caf::actor_config& config, supervisor_parameters parameters)
+    : supervisor_actor::base(config),
+      parameters_(std::move(parameters)),
+      cache_(std::make_shared<layers::page_cache>(
+          parameters_.settings.size_bytes("page_cache_size"))) {
+  set_down_handler([this](caf::down_msg& message) { timeline_down(message); });
+  set_error_handler([](caf::error& failure) {
+    spdlog::error("an answer that nobody waits for: {}", from_caf(failure).message);
+  });
+}
+
+supervisor::behavior_type supervisor::make_behavior() {
+  adopt_computes();
+  return {
+      [this](status_atom) { return collect_status(); },
+      [this](branches_atom) { return list_branches(); },
+      [this](branch_atom, const std::string& name, const std::string& point) {
+        return make_branch(name, point);
+      },
+      [this](unbranch_atom, const std::string& name, bool force) {
+        return delete_branch(name, force);
+      },
+      [this](rename_atom, const std::string& from, const std::string& to) {
+        return rename_branch(from, to);
+      },
+      [this](tags_atom) { return list_tags(); },
+      [this](tag_atom, const std::string& name, const std::string& point) {
+        return make_tag(name, point);
+      },
+      [this](untag_atom, const std::string& name) { return delete_tag(name); },
+      [this](resolve_atom, const std::string& point) { return resolve(point); },
+      [this](pg_create_atom, const compute_request& request) { return create_compute(request); },
+      [this](pg_start_atom, const std::string& name) { return start_compute(name); },
+      [this](pg_stop_atom, const std::string& name, bool immediate) {
+        return stop_compute(name, immediate);
+      },
+      [this](pg_list_atom) { return list_computes(); },
+      [this](pg_destroy_atom, const std::string& name, bool force) {
+        return destroy_compute(name, force);
+      },
+      [this](export_atom, const std::string& point, const std::string& directory) {
+        return write_export(point, directory);
+      },
+      [this](page_atom, const page_request& request) { return read_page(request); },
+      [this](verify_atom, const std::string& point, const std::string& directory) {
+        return verify(point, directory);
+      },
+      [this](shutdown_atom) { return shut_down(); },
+      [this](lookup_atom, const std::string& id) -> caf::result<timeline_actor> {
+        auto parsed = parse_timeline_id(id);
+        if (!parsed) return to_caf(parsed.error());
+        return reply(timeline_of(*parsed));
+      },
+      [this](changed_atom, const compute_info& info) { compute_changed(info); },
+      [this](stream_atom, const std::string& compute, const std::string& problem) {
+        stream_changed(compute, problem);
+      },
+      [this](watch_atom) {},
+  };
+}
+
+void supervisor::on_exit() {
+  for (auto& [name, entry] : computes_) {
+    stop_receiver(entry);
+    send_exit(entry.actor, caf::exit_reason::user_shutdown);
+  }
+  for (auto& [id, entry] : timelines_) send_exit(entry.actor, caf::exit_reason::user_shutdown);
+  computes_.clear();
+  timelines_.clear();
+}
+
+caf::timespan supervisor::request_timeout() const {
+  return parameters_.settings.duration("cli_request_timeout");
+}
+
+result<timeline_actor> supervisor::timeline_of(const timeline_id& id) {
+  if (const auto found = timelines_.find(id); found != timelines_.end())
+    return found->second.actor;
+  if (shutting_down_) return fail(errc::unavailable, "the node is stopping");
+  ZENITH_TRY_ASSIGN(auto metadata, names().timeline(id));
+  timeline_actor parent;
+  if (metadata.ancestor) {
+    ZENITH_TRY_ASSIGN(parent, timeline_of(metadata.ancestor->timeline));
+  }
+  timeline_parameters how;
+  how.store.files = parameters_.files;
+  how.store.directory = names().timeline_directory(id);
+  how.store.metadata = metadata;
+  how.store.cache = cache_;
+  how.branch = names().branch_of(id);
+  how.arrival_timeout = parameters_.settings.duration("page_request_timeout");
+  const timeline_actor made = spawn<caf::detached + caf::monitored>(timeline, how, parent);
+  timelines_[id] = {made, {}};
+  return made;
+}
+
+void supervisor::timeline_down(const caf::down_msg& message) {
+  for (auto it = timelines_.begin(); it != timelines_.end(); ++it) {
+    if (it->second.actor.address() != message.source) continue;
+    const timeline_id id = it->first;
+    timelines_.erase(it);
+    if (shutting_down_) return;
+    spdlog::warn("timeline {} ended: {}", to_string(id), from_caf(message.reason).message);
+    // The receiver that fed it ends with it; a new one finds the timeline spawned again.
+    if (compute_entry* writer = writer_of(id)) {
+      stop_receiver(*writer);
+      start_receiver(*writer);
+    }
+    return;
+  }
+  for (auto& [name, entry] : computes_) {
+    if (!entry.receiver || entry.receiver.address() != message.source) continue;
+    entry.receiver = nullptr;
+    entry.streaming = false;
+    if (!shutting_down_ && entry.info.state == "running") {
+      spdlog::warn("the receiver of {} ended: {}", name, from_caf(message.reason).message);
+      start_receiver(entry);
+    }
+    return;
+  }
+}
+
+node_status supervisor::status() const {
+  node_status status;
+  status.pid = getpid();
+  status.cli_address = parameters_.cli_address;
+  status.page_address = parameters_.page_address;
+  status.version = ZENITH_VERSION;
+  for (const auto& metadata : names().timelines()) {
+    timeline_status one;
+    if (const auto open = timelines_.find(metadata.id); open != timelines_.end())
+      one = open->second.status;
+    one.id = to_string(metadata.id);
+    one.branch = names().branch_of(metadata.id);
+    if (one.state.empty()) one.state = "idle";
+    for (const auto& [name, entry] : computes_) {
+      if (entry.info.timeline != one.id || entry.info.state != "running" ||
+          entry.info.mode.starts_with("read-only"))
+        continue;
+      one.source = name;
+      if (!entry.streaming) {
+        one.problem = entry.info.problem.empty() ? "the receiver is not connected"
+                                                 : entry.info.problem;
+        if (entry.info.mode.find("sync") != std::string::npos)
+          one.problem += "; commits wait until it is";
+      }
+    }
+    status.timelines.push_back(std::move(one));
+  }
+  for (const error& damage : names().damaged()) {
+    timeline_status one;
+    one.state = "failed";
+    one.problem = damage.message;
+    status.timelines.push_back(std::move(one));
+  }
+  return status;
+}
+
+caf::result<node_status> supervisor::collect_status() {
+  auto promise = make_response_promise<node_status>();
+  auto left = std::make_shared<size_t>(timelines_.size());
+  if (*left == 0) return status();
+  const auto one_less = [this, left, promise]() {
+    if (--*left == 0) deliver(promise, status());
+  };
+  for (const auto& [id, entry] : timelines_) {
+    // A timeline that is busy with a large file answers late: what it said last is shown then.
+    request(entry.actor, std::chrono::seconds(2), status_atom::value)
+        .then(
+            [this, id = id, one_less](const timeline_status& said) {
+              if (auto found = timelines_.find(id); found != timelines_.end()) {
+                const auto before = found->second.status.lag_bytes;
+                found->second.status = said;
+                found->second.status.lag_bytes = before;
+              }
+              one_less();
+            },
+            [one_less](caf::error&) { one_less(); });
+  }
+  return promise;
+}
+
+caf::result<std::string> supervisor::shut_down() {
+  auto done = make_response_promise<std::string>();
+  if (shutting_down_) return caf::result<std::string>(to_caf({errc::conflict, "the node is stopping already"}));
+  shutting_down_ = true;
+  spdlog::info("stopping");
+  stop_next_compute(done);
+  return done;
+}
+
+void supervisor::stop_next_compute(caf::typed_response_promise<std::string> done) {
+  for (auto& [name, entry] : computes_) {
+    if (entry.info.state != "running") continue;
+    stop_and_drain(name, /*immediate=*/false, [this, done, name = name](auto stopped) {
+      if (!stopped) {
+        spdlog::error("compute {}: {}", name, stopped.error().message);
+        computes_[name].info.state = "failed";
+      }
+      stop_next_compute(done);
+    });
+    return;
+  }
+  close_next_timeline(done);
+}
+
+void supervisor::close_next_timeline(caf::typed_response_promise<std::string> done) {
+  if (timelines_.empty()) {
+    deliver(done, std::string("stopped"));
+    quit();
+    return;
+  }
+  const auto first = timelines_.begin();
+  const timeline_actor actor = first->second.actor;
+  const std::string id = to_string(first->first);
+  timelines_.erase(first);
+  request(actor, request_timeout(), close_atom::value)
+      .then(
+          [this, done, id](lsn durable) {
+            spdlog::info("timeline {}: durable up to {}", id, to_string(durable));
+            close_next_timeline(done);
+          },
+          [this, done, id](caf::error& failure) {
+            spdlog::error("timeline {}: {}", id, from_caf(failure).message);
+            close_next_timeline(done);
+          });
+}
+
+}  // namespace zenith::actors

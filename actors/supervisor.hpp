@@ -1,0 +1,127 @@
+// The supervisor actor: the node's names, its timelines, computes and receivers.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "actors/compute.hpp"
+#include "actors/interfaces.hpp"
+#include "config/settings.hpp"
+#include "storage/layers/page_cache.hpp"
+#include "storage/repository/repository.hpp"
+
+namespace zenith::actors {
+
+struct supervisor_parameters {
+  file_system* files = nullptr;
+  std::shared_ptr<repository::repository> repository;  ///< the supervisor's own from then on
+  config::settings settings;
+  std::filesystem::path socket_directory;
+  std::string cli_address;
+  std::string page_address;
+};
+
+/// Spawn it detached: it writes small files durably. Its handlers unpack, ask the repository, a
+/// timeline or a compute, and answer; what is long runs in an actor of its own.
+class supervisor : public supervisor_actor::base {
+ public:
+  supervisor(caf::actor_config& config, supervisor_parameters parameters);
+  const char* name() const override { return "supervisor"; }
+  void on_exit() override;
+
+ protected:
+  behavior_type make_behavior() override;
+
+ private:
+  using steady = std::chrono::steady_clock;
+
+  struct compute_entry {
+    compute_actor actor;
+    compute_info info;
+    caf::actor receiver;  ///< while the server runs and is writable
+    bool streaming = false;
+    std::vector<caf::typed_response_promise<compute_info>> waiting_for_stream;
+  };
+  /// A point as typed, with what its name stands for.
+  struct located_point {
+    repository::resolved_name name;
+    repository::point_query query;
+    bool at_end = false;
+  };
+
+  // supervisor.cpp: timelines and the node.
+  result<timeline_actor> timeline_of(const timeline_id& id);
+  void timeline_down(const caf::down_msg& message);
+  node_status status() const;
+  caf::result<node_status> collect_status();
+  caf::result<std::string> shut_down();
+  void stop_next_compute(caf::typed_response_promise<std::string> done);
+  void close_next_timeline(caf::typed_response_promise<std::string> done);
+
+  // supervisor_branches.cpp: names and points.
+  result<located_point> locate(const std::string& point) const;
+  /// Asks the point's timeline, or the server that writes to it first; then calls back.
+  using found_callback = std::function<void(result<point_found>)>;
+  void find(const located_point& point, found_callback done);
+  caf::result<std::vector<branch_info>> list_branches();
+  caf::result<branch_made> make_branch(const std::string& name, const std::string& point);
+  result<branch_info> record_branch(const std::string& name, const located_point& from,
+                                    const point_found& found);
+  caf::result<std::string> delete_branch(const std::string& name, bool force);
+  caf::result<std::string> rename_branch(const std::string& from, const std::string& to);
+  caf::result<std::vector<tag_info>> list_tags() const;
+  caf::result<tag_info> make_tag(const std::string& name, const std::string& point);
+  caf::result<std::string> delete_tag(const std::string& name);
+  caf::result<point_info> resolve(const std::string& point);
+  branch_info describe_branch(const std::string& name,
+                              const repository::timeline_metadata& timeline) const;
+
+  // supervisor_reads.cpp: what reads a point's contents, each in an actor of its own.
+  template <class Reply, class Work>
+  caf::result<Reply> read_at(const std::string& point, Work work);
+  caf::result<page_reply> read_page(const page_request& request);
+  caf::result<verify_reply> verify(const std::string& point, const std::string& directory);
+  caf::result<export_reply> write_export(const std::string& point, const std::string& directory);
+
+  // supervisor_computes.cpp: servers and their receivers.
+  void adopt_computes();
+  compute_parameters parameters_of(const repository::compute_metadata& metadata) const;
+  compute_entry& add_compute(const repository::compute_metadata& metadata);
+  result<compute_entry*> compute_named(const std::string& name);
+  compute_entry* writer_of(const timeline_id& id);
+  caf::result<compute_info> create_compute(const compute_request& request);
+  result<repository::compute_metadata> new_compute(const compute_request& request,
+                                                   const located_point& point) const;
+  result<uint16_t> free_port(uint16_t wanted) const;
+  void build_compute(repository::compute_metadata metadata, const point_found& found,
+                     caf::typed_response_promise<compute_info> promise);
+  caf::result<compute_info> start_compute(const std::string& name);
+  caf::result<compute_info> stop_compute(const std::string& name, bool immediate);
+  void stop_and_drain(const std::string& name, bool immediate,
+                      std::function<void(result<compute_info>)> done);
+  caf::result<std::string> destroy_compute(const std::string& name, bool force);
+  void remove_compute(const std::string& name, caf::typed_response_promise<std::string> promise);
+  std::vector<compute_info> list_computes() const;
+  void compute_changed(const compute_info& info);
+  void stream_changed(const std::string& name, const std::string& problem);
+  void start_receiver(compute_entry& entry);
+  void stop_receiver(compute_entry& entry);
+
+  caf::timespan request_timeout() const;
+  repository::repository& names() const { return *parameters_.repository; }
+
+  supervisor_parameters parameters_;
+  std::shared_ptr<layers::page_cache> cache_;
+  struct timeline_entry {
+    timeline_actor actor;
+    timeline_status status;  ///< as it last said
+  };
+  std::map<timeline_id, timeline_entry> timelines_;
+  std::map<std::string, compute_entry> computes_;
+  bool shutting_down_ = false;
+};
+
+}  // namespace zenith::actors

@@ -1,0 +1,309 @@
+// The supervisor's names: branches, tags, and the points that they stand for.
+#include <spdlog/spdlog.h>
+
+#include "actors/clock.hpp"
+#include "actors/errors.hpp"
+#include "actors/supervisor.hpp"
+#include "storage/repository/point.hpp"
+
+namespace zenith::actors {
+namespace {
+
+using repository::point_kind;
+
+uint64_t microseconds_since(std::chrono::steady_clock::time_point began) {
+  const auto took = std::chrono::steady_clock::now() - began;
+  return static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(took).count());
+}
+
+// The pg_timelines of a child that leaves at an LSN: those that had begun, and one of its own.
+std::vector<repository::pg_timeline_start> history_of_child(
+    const std::vector<repository::pg_timeline_start>& parents, lsn at) {
+  std::vector<repository::pg_timeline_start> history;
+  for (const auto& one : parents)
+    if (history.empty() || one.start < at) history.push_back(one);
+  const auto newest = static_cast<uint32_t>(history.back().number);
+  history.push_back({pg_timeline{newest + 1}, at});
+  return history;
+}
+
+}  // namespace
+
+result<supervisor::located_point> supervisor::locate(const std::string& text) const {
+  ZENITH_TRY_ASSIGN(auto point, repository::parse_point(text));
+  located_point located;
+  ZENITH_TRY_ASSIGN(located.name, names().resolve(point.name));
+  if (const lsn* at = std::get_if<lsn>(&point.at)) {
+    located.query = {point_kind::position, *at, {}};
+  } else if (const timestamp* time = std::get_if<timestamp>(&point.at)) {
+    located.query = {point_kind::time, {}, *time};
+  } else if (located.name.at) {
+    located.query = {point_kind::position, *located.name.at, {}};
+  } else {
+    located.at_end = true;
+  }
+  if (located.name.at && located.query.kind == point_kind::position &&
+      located.query.position > *located.name.at)
+    return fail(errc::out_of_range, "tag " + point.name + " ends at " +
+                                        to_string(*located.name.at) + ", before " +
+                                        to_string(located.query.position));
+  return located;
+}
+
+void supervisor::find(const located_point& point, found_callback done) {
+  auto timeline = timeline_of(point.name.timeline);
+  if (!timeline) return done(tl::unexpected<error>(timeline.error()));
+  const auto failed = [done](caf::error& failure) {
+    done(tl::unexpected<error>(from_caf(failure)));
+  };
+  const auto ask = [=, this, actor = *timeline](const repository::point_query& query,
+                                                auto otherwise) {
+    request(actor, request_timeout(), point_atom::value, query)
+        .then([done](const point_found& found) { done(found); }, otherwise);
+  };
+  compute_entry* writer = writer_of(point.name.timeline);
+  if (writer == nullptr) {
+    return ask(point.at_end ? repository::point_query{} : point.query, failed);
+  }
+  // What the server has flushed by now has to arrive before an end or a time can be told.
+  const auto after_flush = [=, this, server = writer->actor, actor = *timeline] {
+    request(server, request_timeout(), flush_atom::value)
+        .then(
+            [=, this](lsn flushed) {
+              if (point.query.kind == point_kind::position && point.query.position > flushed)
+                return done(fail(errc::out_of_range,
+                                 "LSN " + to_string(point.query.position) +
+                                     " lies in the future: the server has written up to " +
+                                     to_string(flushed)));
+              const repository::point_query end{point_kind::end, flushed, {}};
+              if (point.at_end) return ask(end, failed);
+              request(actor, request_timeout(), point_atom::value, end)
+                  .then([=](const point_found&) { ask(point.query, failed); }, failed);
+            },
+            failed);
+  };
+  if (point.at_end || point.query.kind == point_kind::time) return after_flush();
+  ask(point.query, [=](caf::error& failure) {
+    if (from_caf(failure).code != errc::not_arrived) return done(tl::unexpected<error>(from_caf(failure)));
+    after_flush();
+  });
+}
+
+branch_info supervisor::describe_branch(const std::string& name,
+                                        const repository::timeline_metadata& timeline) const {
+  branch_info info;
+  info.name = name;
+  info.timeline = to_string(timeline.id);
+  if (timeline.ancestor) info.parent = names().branch_of(timeline.ancestor->timeline);
+  info.start_lsn = timeline.start.value();
+  info.last_lsn = timeline.start.value();
+  info.created_at = timeline.created_at.unix_us();
+  const auto open = timelines_.find(timeline.id);
+  if (open != timelines_.end() && open->second.status.last_lsn != 0)
+    info.last_lsn = open->second.status.last_lsn;
+  return info;
+}
+
+caf::result<std::vector<branch_info>> supervisor::list_branches() {
+  auto promise = make_response_promise<std::vector<branch_info>>();
+  // Where a timeline ends is known only to those that have WAL of their own, once they are open.
+  std::vector<std::pair<timeline_id, timeline_actor>> asked;
+  for (const auto& [name, branch] : names().branches()) {
+    const auto wal = parameters_.files->exists(names().wal_directory(branch.timeline));
+    if (!timelines_.contains(branch.timeline) && (!wal || !*wal)) continue;
+    if (auto timeline = timeline_of(branch.timeline)) asked.emplace_back(branch.timeline, *timeline);
+  }
+  const auto answer = [this] {
+    std::vector<branch_info> all;
+    for (const auto& [name, branch] : names().branches())
+      if (const auto timeline = names().timeline(branch.timeline))
+        all.push_back(describe_branch(name, *timeline));
+    return all;
+  };
+  if (asked.empty()) return answer();
+  auto left = std::make_shared<size_t>(asked.size());
+  const auto one_less = [left, answer, promise]() {
+    if (--*left == 0) deliver(promise, answer());
+  };
+  for (const auto& [id, actor] : asked)
+    request(actor, request_timeout(), status_atom::value)
+        .then(
+            [this, id = id, one_less](const timeline_status& said) {
+              if (auto found = timelines_.find(id); found != timelines_.end())
+                found->second.status = said;
+              one_less();
+            },
+            [one_less](caf::error&) { one_less(); });
+  return promise;
+}
+
+caf::result<branch_made> supervisor::make_branch(const std::string& name,
+                                                 const std::string& point) {
+  const auto began = steady::now();
+  if (auto free = names().check_new_name(name); !free) return to_caf(free.error());
+  auto from = locate(point.empty() ? "main" : point);
+  if (!from) return to_caf(from.error());
+  auto promise = make_response_promise<branch_made>();
+  const uint64_t before_us = microseconds_since(began);
+  const auto asked = steady::now();
+  find(*from, [=, this, from = *from](result<point_found> found) {
+    if (!found) return deliver(promise, to_caf(found.error()));
+    branch_made made;
+    made.waited_us = microseconds_since(asked);
+    const auto resumed = steady::now();
+    auto recorded = record_branch(name, from, *found);
+    if (!recorded) return deliver(promise, to_caf(recorded.error()));
+    made.branch = std::move(*recorded);
+    made.moved = found->moved;
+    made.supervisor_us = before_us + microseconds_since(resumed);
+    deliver(promise, std::move(made));
+  });
+  return promise;
+}
+
+result<branch_info> supervisor::record_branch(const std::string& name, const located_point& from,
+                                              const point_found& found) {
+  // The world moved on while the timeline looked for the point: everything is checked again.
+  ZENITH_TRY_ASSIGN(const timeline_id owner, names().owner_of(from.name.timeline, found.at));
+  ZENITH_TRY_ASSIGN(const auto parent, names().timeline(owner));
+  repository::timeline_metadata made;
+  made.id = timeline_id::random();
+  made.ancestor = repository::timeline_point{owner, found.at};
+  made.system = parent.system;
+  made.pg_version = parent.pg_version;
+  made.segment_size_bytes = parent.segment_size_bytes;
+  made.checksums = parent.checksums;
+  made.start = found.at;
+  made.start_previous_record = found.previous;
+  made.pg_timelines = history_of_child(parent.pg_timelines, found.at);
+  made.created_at = actors::now();
+  ZENITH_TRY(names().create_branch(name, made));
+  spdlog::info("branch {} at {} of {} is timeline {}", name, to_string(found.at), to_string(owner),
+               to_string(made.id));
+  return describe_branch(name, made);
+}
+
+caf::result<std::string> supervisor::delete_branch(const std::string& name, bool force) {
+  auto branch = names().branch(name);
+  if (!branch) return to_caf(branch.error());
+  if (!names().children_of(branch->timeline).empty())
+    return to_caf({errc::conflict, "branch " + name +
+                                       " has branches made from it; delete those first"});
+  const std::string id = to_string(branch->timeline);
+  std::string running;
+  std::vector<std::string> on_it;
+  for (const auto& [compute, entry] : computes_) {
+    if (entry.info.timeline != id) continue;
+    on_it.push_back(compute);
+    if (entry.info.state == "running") running = compute;
+  }
+  if (!force && !running.empty())
+    return to_caf({errc::conflict, "compute " + running + " runs on branch " + name +
+                                       "; stop it first, or use --force"});
+  if (!force && !on_it.empty())
+    return to_caf({errc::conflict, "compute " + on_it.front() + " is on branch " + name +
+                                       "; destroy it first (zenith pg destroy " + on_it.front() +
+                                       "), or use --force"});
+  auto promise = make_response_promise<std::string>();
+  const auto finish = [this, name, timeline = branch->timeline, promise]() {
+    if (const auto open = timelines_.find(timeline); open != timelines_.end()) {
+      send_exit(open->second.actor, caf::exit_reason::user_shutdown);
+      timelines_.erase(open);
+    }
+    if (auto gone = names().delete_branch(name); !gone)
+      return deliver(promise, to_caf(gone.error()));
+    for (const timeline_id& garbage : names().garbage_timelines())
+      if (auto removed = names().remove_timeline(garbage); !removed)
+        spdlog::error("timeline {}: {}", to_string(garbage), removed.error().message);
+    deliver(promise, name);
+  };
+  if (on_it.empty()) {
+    finish();
+    return promise;
+  }
+  auto left = std::make_shared<size_t>(on_it.size());
+  for (const std::string& compute : on_it)
+    request(actor_cast<supervisor_actor>(this), caf::infinite, pg_destroy_atom::value, compute,
+            true)
+        .then(
+            [left, finish](const std::string&) {
+              if (--*left == 0) finish();
+            },
+            [promise](caf::error& failure) { deliver(promise, std::move(failure)); });
+  return promise;
+}
+
+caf::result<std::string> supervisor::rename_branch(const std::string& from,
+                                                   const std::string& to) {
+  if (auto renamed = names().rename_branch(from, to); !renamed) return to_caf(renamed.error());
+  for (auto& [name, entry] : computes_) {
+    if (entry.info.branch != from) continue;
+    entry.info.branch = to;
+    if (auto metadata = names().compute(name)) {
+      metadata->branch = to;
+      if (auto written = names().write_compute(*metadata); !written)
+        return to_caf(written.error());
+    }
+  }
+  return to;
+}
+
+caf::result<std::vector<tag_info>> supervisor::list_tags() const {
+  std::vector<tag_info> all;
+  for (const auto& [name, tag] : names().tags())
+    all.push_back({name, to_string(tag.point.timeline), names().branch_of(tag.point.timeline),
+                   tag.point.at.value(), tag.created_at.unix_us()});
+  return all;
+}
+
+caf::result<tag_info> supervisor::make_tag(const std::string& name, const std::string& point) {
+  if (auto free = names().check_new_name(name); !free) return to_caf(free.error());
+  auto from = locate(point.empty() ? "main" : point);
+  if (!from) return to_caf(from.error());
+  auto promise = make_response_promise<tag_info>();
+  find(*from, [=, this, from = *from](result<point_found> found) {
+    if (!found) return deliver(promise, to_caf(found.error()));
+    const auto owner = names().owner_of(from.name.timeline, found->at);
+    if (!owner) return deliver(promise, to_caf(owner.error()));
+    const repository::tag_metadata tag{{*owner, found->at}, actors::now()};
+    if (auto made = names().create_tag(name, tag); !made)
+      return deliver(promise, to_caf(made.error()));
+    deliver(promise, tag_info{name, to_string(*owner), names().branch_of(*owner),
+                             found->at.value(), tag.created_at.unix_us()});
+  });
+  return promise;
+}
+
+caf::result<std::string> supervisor::delete_tag(const std::string& name) {
+  if (auto gone = names().delete_tag(name); !gone) return to_caf(gone.error());
+  return name;
+}
+
+caf::result<point_info> supervisor::resolve(const std::string& text) {
+  auto point = locate(text);
+  if (!point) return to_caf(point.error());
+  auto promise = make_response_promise<point_info>();
+  find(*point, [=, this, point = *point](result<point_found> found) {
+    if (!found) return deliver(promise, to_caf(found.error()));
+    auto timeline = timeline_of(point.name.timeline);
+    if (!timeline) return deliver(promise, to_caf(timeline.error()));
+    point_info info;
+    info.timeline = to_string(point.name.timeline);
+    info.branch = point.name.branch;
+    info.lsn = found->at.value();
+    info.moved = found->moved;
+    request(*timeline, request_timeout(), lookup_atom::value, found->at)
+        .then(
+            [info, promise](int64_t newest_us) {
+              point_info answer = info;
+              answer.has_time = newest_us != 0;
+              if (answer.has_time) answer.time = timestamp{newest_us}.unix_us();
+              deliver(promise, answer);
+            },
+            [promise](caf::error& failure) { deliver(promise, std::move(failure)); });
+  });
+  return promise;
+}
+
+}  // namespace zenith::actors

@@ -1,0 +1,259 @@
+// The timeline actor: unpacks messages, calls the timeline_store, answers.
+#include "actors/timeline.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include "actors/clock.hpp"
+#include "actors/errors.hpp"
+#include "actors/view_waiter.hpp"
+
+namespace zenith::actors {
+namespace {
+
+using self_pointer = timeline_actor::stateful_pointer<timeline_state>;
+using steady = std::chrono::steady_clock;
+using repository::arrival;
+using repository::without_page_header;
+
+constexpr std::chrono::milliseconds sweep_interval{50};
+
+error not_arrived(const timeline_state& state, lsn wanted) {
+  return {errc::not_arrived, "LSN " + to_string(wanted) + " has not arrived on timeline " +
+                                 to_string(state.store->metadata().id) + ", which ends at " +
+                                 to_string(state.store->end()) +
+                                 (state.window ? std::string() : "; no server writes to it now")};
+}
+
+error closing() { return {errc::unavailable, "the timeline is closing"}; }
+
+// Calls `done` when the queue's LSN has arrived, or with the error when it has not in time.
+void wait_for(self_pointer self, repository::arrival_queue& queue, lsn until,
+              std::function<void(result<void>)> done) {
+  timeline_state& state = self->state;
+  const bool kept = queue.add(
+      until, steady::now() + state.parameters.arrival_timeout, [self, until, done](arrival a) {
+        if (a == arrival::arrived) return done({});
+        done(tl::unexpected<error>(a == arrival::ended ? closing()
+                                                       : not_arrived(self->state, until)));
+      });
+  if (!kept)
+    return done(fail(errc::limit, "too many requests wait for WAL of timeline " +
+                                      to_string(state.store->metadata().id)));
+  if (!state.sweep_scheduled) {
+    state.sweep_scheduled = true;
+    self->delayed_send(self, sweep_interval, sweep_atom::value);
+  }
+}
+
+void make_durable(self_pointer self) {
+  timeline_state& state = self->state;
+  const auto durable = state.store->sync();
+  if (!durable) {
+    spdlog::error("timeline {}: {}", to_string(state.store->metadata().id),
+                  durable.error().message);
+    self->quit(to_caf(durable.error()));
+    return;
+  }
+  if (state.window) state.window->set_durable(*durable);
+}
+
+void append(self_pointer self, const wal_chunk& chunk) {
+  timeline_state& state = self->state;
+  if (!state.store || chunk.from != state.window) return;
+  if (const auto appended = state.store->append(chunk.at, chunk.data); !appended) {
+    state.problem = appended.error().message;
+    spdlog::error("timeline {}: refused WAL: {}", to_string(state.store->metadata().id),
+                  state.problem);
+    state.window->refuse();
+    state.window = nullptr;
+  }
+  state.received->advance(state.store->received());
+  state.records->advance(state.store->end());
+  if (!state.sync_scheduled) {
+    state.sync_scheduled = true;
+    self->send(self, sync_wal_atom::value);
+  }
+}
+
+void answer_with_view(self_pointer self, lsn at, std::function<void(result<view_ptr>)> answer) {
+  timeline_state& state = self->state;
+  if (!state.store) return answer(tl::unexpected<error>(*state.failure));
+  if (!at.is_valid())
+    return answer(fail(errc::invalid_argument,
+                       "a request names LSN 0/0; each has to say as of "
+                       "which LSN it reads"));
+  at = without_page_header(at, state.store->metadata().segment_size_bytes);
+  if (at <= state.store->end()) return answer(state.store->view());
+  wait_for(self, *state.records, at, [self, answer](result<void> arrived) {
+    if (!arrived) return answer(tl::unexpected<error>(arrived.error()));
+    answer(self->state.store->view());
+  });
+}
+
+// The point has to be durable before anything durable names it.
+result<point_found> find_durable(timeline_state& state, const point_query& query) {
+  ZENITH_TRY_ASSIGN(auto found, state.store->find(query, actors::now()));
+  if (state.store->durable() < found.at) ZENITH_TRY(state.store->sync());
+  return found;
+}
+
+caf::result<point_found> answer_with_point(self_pointer self, const point_query& query) {
+  timeline_state& state = self->state;
+  if (!state.store) return to_caf(*state.failure);
+  const bool by_end = query.kind == repository::point_kind::end;
+  const lsn there = by_end ? state.store->received() : state.store->end();
+  const lsn wanted = query.kind == repository::point_kind::time ? lsn{} : query.position;
+  if (without_page_header(wanted, state.store->metadata().segment_size_bytes) <= there)
+    return reply(find_durable(state, query));
+  // A position past the end is an error for a person, at once; only an end has to be waited for.
+  if (!by_end) return to_caf(not_arrived(state, wanted));
+  auto promise = self->make_response_promise<point_found>();
+  wait_for(self, *state.received, wanted, [self, query, promise](result<void> arrived) {
+    if (!arrived) return deliver(promise, to_caf(arrived.error()));
+    auto found = find_durable(self->state, query);
+    if (!found) return deliver(promise, to_caf(found.error()));
+    deliver(promise, *found);
+  });
+  return promise;
+}
+
+timeline_status status_of(const timeline_state& state) {
+  timeline_status status;
+  status.id = to_string(state.parameters.store.metadata.id);
+  status.start_lsn = state.parameters.store.metadata.start.value();
+  status.state = state.store ? "open" : "failed";
+  status.problem = state.failure ? state.failure->message : state.problem;
+  if (state.store) {
+    status.last_lsn = state.store->end().value();
+    status.durable_lsn = state.store->durable().value();
+  }
+  return status;
+}
+
+void open_store(self_pointer self, std::shared_ptr<const repository::branch_base> base) {
+  timeline_state& state = self->state;
+  auto how = state.parameters.store;
+  how.parent = std::move(base);
+  const auto began = steady::now();
+  auto opened = repository::timeline_store::open(std::move(how));
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(steady::now() - began);
+  const std::string id = to_string(state.parameters.store.metadata.id);
+  if (!opened) {
+    state.failure = opened.error();
+    spdlog::error("timeline {}: cannot be opened: {}", id, opened.error().message);
+    return;
+  }
+  state.store = std::move(*opened);
+  spdlog::info("timeline {}: open up to {} after {} ms", id, to_string(state.store->end()),
+               took.count());
+}
+
+void open(self_pointer self, timeline_actor parent) {
+  timeline_state& state = self->state;
+  if (!parent) return open_store(self, nullptr);
+  const lsn start = state.parameters.store.metadata.start;
+  // Nothing else is processed until the parent has answered.
+  self->request(parent, caf::infinite, base_atom::value, start)
+      .await([=](const branch_base_ptr& base) { open_store(self, base); },
+             [=](caf::error& failure) {
+               self->state.failure = from_caf(failure);
+               spdlog::error("timeline {}: its parent cannot be read: {}",
+                             to_string(self->state.parameters.store.metadata.id),
+                             self->state.failure->message);
+             });
+}
+
+// Runs `act` on the store, or answers why there is none and ends, so that a new actor tries again.
+template <class Answer, class Act>
+caf::result<Answer> with_store(self_pointer self, Act act) {
+  timeline_state& state = self->state;
+  if (!state.store) {
+    self->quit();
+    return to_caf(*state.failure);
+  }
+  return reply<Answer>(act(*state.store));
+}
+
+}  // namespace
+
+timeline_actor::behavior_type timeline(self_pointer self, timeline_parameters parameters,
+                                       timeline_actor parent) {
+  self->state.records.emplace(parameters.waiting_max);
+  self->state.received.emplace(parameters.waiting_max);
+  self->state.parameters = std::move(parameters);
+  self->attach_functor([self] {
+    self->state.records->end();
+    self->state.received->end();
+  });
+  open(self, std::move(parent));
+  return {
+      [=](wal_atom, const wal_chunk_ptr& chunk) { append(self, *chunk); },
+      [=](follow_atom, const receiver_window_ptr& window) {
+        return with_store<lsn>(self, [&](auto& store) -> result<lsn> {
+          self->state.window = window;
+          self->state.problem.clear();
+          window->set_durable(store.durable());
+          return store.begin_stream();
+        });
+      },
+      [=](view_atom, lsn at, const view_waiter_ptr& waiter) {
+        answer_with_view(self, at, [waiter](auto view) { waiter->deliver(std::move(view)); });
+      },
+      [=](view_atom, lsn at) -> caf::result<view_ptr> {
+        auto promise = self->make_response_promise<view_ptr>();
+        answer_with_view(self, at, [promise](result<view_ptr> view) {
+          if (!view) return deliver(promise, to_caf(view.error()));
+          deliver(promise, std::move(*view));
+        });
+        return promise;
+      },
+      [=](point_atom, const point_query& query) { return answer_with_point(self, query); },
+      [=](base_atom, lsn at) {
+        return with_store<branch_base_ptr>(self, [&](auto& store) { return store.base_at(at); });
+      },
+      [=](plan_atom, lsn at, start_purpose purpose) {
+        return with_store<start_plan_ptr>(self,
+                                          [&](auto& store) { return store.plan(at, purpose); });
+      },
+      [=](plan_atom, const metadata_ptr& updated) {
+        return with_store<lsn>(self, [&](auto& store) -> result<lsn> {
+          ZENITH_TRY(store.switch_pg_timeline(*updated));
+          return store.end();
+        });
+      },
+      [=](drain_atom, const std::string& pg_wal) {
+        return with_store<lsn>(self, [&](auto& store) -> result<lsn> {
+          ZENITH_TRY(store.drain(pg_wal));
+          self->state.received->advance(store.received());
+          self->state.records->advance(store.end());
+          return store.sync();
+        });
+      },
+      [=](lookup_atom, lsn at) {
+        return with_store<int64_t>(self, [&](auto& store) -> result<int64_t> {
+          const auto time = store.newest_commit(at);
+          return time ? time->microseconds() : 0;
+        });
+      },
+      [=](status_atom) { return status_of(self->state); },
+      [=](close_atom) {
+        self->quit();
+        return with_store<lsn>(self, [&](auto& store) { return store.sync(); });
+      },
+      [=](sync_wal_atom) {
+        self->state.sync_scheduled = false;
+        if (self->state.store) make_durable(self);
+      },
+      [=](sweep_atom) {
+        timeline_state& state = self->state;
+        state.sweep_scheduled = false;
+        state.records->expire(steady::now());
+        state.received->expire(steady::now());
+        if (state.records->empty() && state.received->empty()) return;
+        state.sweep_scheduled = true;
+        self->delayed_send(self, sweep_interval, sweep_atom::value);
+      },
+  };
+}
+
+}  // namespace zenith::actors

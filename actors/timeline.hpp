@@ -1,0 +1,43 @@
+// The timeline actor: one open timeline behind a mailbox.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "actors/interfaces.hpp"
+#include "actors/receiver_window.hpp"
+#include "storage/repository/arrival_queue.hpp"
+
+namespace zenith::actors {
+
+struct timeline_parameters {
+  repository::timeline_store::parameters store;  ///< its parent's base is asked for by the actor
+  std::string branch;                            ///< for the log only
+  std::chrono::milliseconds arrival_timeout{10'000};
+  size_t waiting_max = 10'000;
+};
+
+/// What the actor holds.
+struct timeline_state {
+  static inline const char* name = "timeline";
+
+  timeline_parameters parameters;
+  std::unique_ptr<repository::timeline_store> store;
+  std::optional<error> failure;  ///< why the timeline cannot be used
+  /// Requests for an LSN that has to have arrived as the end of whole records, and as bytes.
+  std::optional<repository::arrival_queue> records;
+  std::optional<repository::arrival_queue> received;
+  receiver_window_ptr window;  ///< of the receiver that feeds it
+  std::string problem;         ///< why what a receiver sent was refused
+  bool sync_scheduled = false;
+  bool sweep_scheduled = false;
+};
+
+/// Opens the timeline when it starts; `parent` is asked for what the child shares. Spawn it
+/// detached: it reads and writes files. Where opening fails, it answers everything with that error
+/// and ends, so that the next request tries again.
+timeline_actor::behavior_type timeline(timeline_actor::stateful_pointer<timeline_state> self,
+                                       timeline_parameters parameters, timeline_actor parent);
+
+}  // namespace zenith::actors

@@ -1,0 +1,193 @@
+// The wal_receiver actor: one loop that connects, streams, reports, and begins again.
+#include "actors/wal_receiver.hpp"
+
+#include <poll.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "actors/blocking.hpp"
+#include "actors/clock.hpp"
+#include "actors/errors.hpp"
+#include "actors/receiver_window.hpp"
+#include "actors/replication.hpp"
+#include "protocol/postgres/replication.hpp"
+
+namespace zenith::actors {
+namespace {
+
+using steady = std::chrono::steady_clock;
+
+class receiver {
+ public:
+  receiver(caf::blocking_actor* self, receiver_parameters parameters, timeline_actor timeline,
+           supervisor_actor supervisor)
+      : self_(self),
+        how_(std::move(parameters)),
+        timeline_(std::move(timeline)),
+        supervisor_(std::move(supervisor)) {
+    self_->monitor(timeline_);
+  }
+
+  void run() {
+    auto backoff = how_.backoff_min;
+    while (alive()) {
+      const auto began = steady::now();
+      const error why = follow_once();
+      if (ending_) break;
+      self_->send(supervisor_, stream_atom::value, how_.compute, why.message);
+      // A stream that lasted is worth an early new attempt.
+      if (steady::now() - began > how_.backoff_max) backoff = how_.backoff_min;
+      wait(backoff);
+      backoff = std::min(backoff * 2, how_.backoff_max);
+    }
+    if (why_) self_->fail_state(std::move(why_));
+  }
+
+ private:
+  bool alive() {
+    if (!ending_ && !pump(self_, why_)) ending_ = true;
+    return !ending_;
+  }
+
+  void wait(std::chrono::milliseconds time) {
+    const auto until = steady::now() + time;
+    while (alive() && steady::now() < until) poll(nullptr, 0, 20);
+  }
+
+  // Gives why the stream ended; it always does.
+  error follow_once() {
+    auto connection = replication_connection::connect(
+        how_.conninfo + " replication=true fallback_application_name='" + how_.application +
+            "' application_name='" + how_.application + "'",
+        how_.connect_timeout, [this] { return alive(); });
+    if (!connection) return connection.error();
+    if (auto started = start(*connection); !started) return started.error();
+    self_->send(supervisor_, stream_atom::value, how_.compute, std::string());
+    last_status_ = {};
+    reported_ = lsn{};
+    while (alive()) {
+      if (auto turned = turn(*connection); !turned) return turned.error();
+    }
+    // A last word, so that a server that waits for it before it ends sees everything.
+    static_cast<void>(report(*connection));
+    return {errc::unavailable, "the receiver ends"};
+  }
+
+  result<void> start(replication_connection& connection) {
+    ZENITH_TRY_ASSIGN(const auto server, connection.identify());
+    if (server.version / 10000 != 15)
+      return fail(errc::unsupported, "the server is PostgreSQL " +
+                                         std::to_string(server.version / 10000) +
+                                         ", expected 15");
+    if (server.system != how_.system)
+      return fail(errc::conflict, "the server's system identifier is " + to_string(server.system) +
+                                      ", expected " + to_string(how_.system) +
+                                      ": it is another cluster");
+    if (server.timeline != how_.timeline)
+      return fail(errc::conflict,
+                  "the server is on pg_timeline " +
+                      std::to_string(static_cast<uint32_t>(server.timeline)) + ", expected " +
+                      std::to_string(static_cast<uint32_t>(how_.timeline)) +
+                      ": its history is another one");
+    ZENITH_TRY(connection.ensure_slot(how_.slot));
+    window_ = std::make_shared<receiver_window>();
+    result<lsn> from = fail(errc::unavailable, "the timeline does not answer");
+    self_->request(timeline_, caf::infinite, follow_atom::value, window_)
+        .receive([&](lsn at) { from = at; },
+                 [&](caf::error& failure) { from = tl::unexpected<error>(from_caf(failure)); });
+    ZENITH_TRY(from);
+    if (server.flushed < *from)
+      return fail(errc::conflict, "the server has written up to " + to_string(server.flushed) +
+                                      ", the timeline holds its WAL up to " + to_string(*from) +
+                                      ": the server lost what it had confirmed");
+    sent_ = *from;
+    return connection.start(how_.slot, *from, how_.timeline);
+  }
+
+  // One look at the socket: takes what is there, passes it on, reports.
+  result<void> turn(replication_connection& connection) {
+    const bool room = sent_.value() < window_->durable().value() + how_.unsynced_max_bytes;
+    pollfd polled[2] = {{connection.descriptor(), static_cast<short>(room ? POLLIN : 0), 0},
+                        {window_->descriptor(), POLLIN, 0}};
+    if (poll(polled, 2, poll_interval_ms) < 0 && errno != EINTR)
+      return fail(errc::io, "poll failed");
+    window_->clear();
+    if (window_->refused())
+      return fail(errc::corrupt, "the timeline refused what the server sent; the log says why");
+    if (room) {
+      ZENITH_TRY(connection.consume());
+      ZENITH_TRY(take_all(connection));
+    }
+    const bool due = steady::now() - last_status_ >= how_.status_interval;
+    if (due || window_->durable() > reported_) ZENITH_TRY(report(connection));
+    return {};
+  }
+
+  result<void> take_all(replication_connection& connection) {
+    auto chunk = std::make_shared<wal_chunk>();
+    const auto pass_on = [&] {
+      if (chunk->data.empty()) return;
+      chunk->from = window_;
+      sent_ = chunk->at + chunk->data.size();
+      self_->send(timeline_, wal_atom::value, wal_chunk_ptr{std::move(chunk)});
+      chunk = std::make_shared<wal_chunk>();
+    };
+    while (sent_.value() < window_->durable().value() + how_.unsynced_max_bytes) {
+      auto message = connection.next();
+      if (!message) {
+        pass_on();
+        return tl::unexpected<error>(message.error());
+      }
+      if (!*message) break;
+      ZENITH_TRY_ASSIGN(const auto parsed, wire::parse_replication_message(**message));
+      if (const auto* alive = std::get_if<wire::primary_keepalive>(&parsed)) {
+        if (alive->reply_requested) ZENITH_TRY(report(connection));
+        continue;
+      }
+      const auto& data = std::get<wire::xlog_data>(parsed);
+      if (chunk->data.empty()) chunk->at = data.start;
+      if (data.start != chunk->at + chunk->data.size())
+        return fail(errc::corrupt, "the server sent WAL from " + to_string(data.start) +
+                                       ", expected it from " +
+                                       to_string(chunk->at + chunk->data.size()));
+      chunk->data.insert(chunk->data.end(), data.wal.begin(), data.wal.end());
+      if (chunk->data.size() >= how_.chunk_size_max_bytes) pass_on();
+    }
+    pass_on();
+    return {};
+  }
+
+  result<void> report(replication_connection& connection) {
+    const lsn durable = window_->durable();
+    wire::standby_status status;
+    status.written = durable;
+    status.flushed = durable;
+    status.applied = durable;
+    status.sent_at = now();
+    ZENITH_TRY(connection.send(wire::encode(status)));
+    last_status_ = steady::now();
+    reported_ = durable;
+    return {};
+  }
+
+  caf::blocking_actor* self_;
+  receiver_parameters how_;
+  timeline_actor timeline_;
+  supervisor_actor supervisor_;
+  bool ending_ = false;
+  caf::error why_;
+  receiver_window_ptr window_;
+  lsn sent_;      // the end of what was passed on to the timeline
+  lsn reported_;  // the durable position that the server was told last
+  steady::time_point last_status_;
+};
+
+}  // namespace
+
+void wal_receiver(caf::blocking_actor* self, receiver_parameters parameters,
+                  timeline_actor timeline, supervisor_actor supervisor) {
+  receiver(self, std::move(parameters), std::move(timeline), std::move(supervisor)).run();
+}
+
+}  // namespace zenith::actors
