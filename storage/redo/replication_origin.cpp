@@ -14,9 +14,6 @@ extern "C" {
 
 namespace zenith::redo {
 
-static_assert(offsetof(xl_replorigin_set, node_id) == 8 &&
-              offsetof(xl_replorigin_set, force) == 10);
-
 result<void> advance_replication_origin(change_sink& sink, uint16_t origin, lsn remote,
                                         bool go_backward) {
   if (origin == DoNotReplicateId || origin == InvalidRepOriginId) return {};
@@ -38,12 +35,8 @@ result<void> advance_replication_origin(change_sink& sink, uint16_t origin, lsn 
 result<void> ingest_replication_origin(const pg::record& record, change_sink& sink) {
   switch (record.opcode()) {
     case XLOG_REPLORIGIN_SET: {
-      // xl_replorigin_set, but a byte of a record need not be a bool.
-      record_reader reader(record.main_data);
-      ZENITH_TRY_ASSIGN(const auto remote, reader.take<uint64_t>());
-      ZENITH_TRY_ASSIGN(const auto origin, reader.take<uint16_t>());
-      ZENITH_TRY_ASSIGN(const auto force, reader.take<uint8_t>());
-      return advance_replication_origin(sink, origin, lsn{remote}, force != 0);
+      ZENITH_TRY_ASSIGN(const auto set, read_main<xl_replorigin_set>(record));
+      return advance_replication_origin(sink, set.node_id, lsn{set.remote_lsn}, set.force);
     }
     case XLOG_REPLORIGIN_DROP: {
       ZENITH_TRY_ASSIGN(const auto drop, read_main<xl_replorigin_drop>(record));

@@ -99,12 +99,12 @@ result<void> ingest_truncate(const pg::record& record, change_sink& sink) {
 }
 
 result<void> ingest_create(const pg::record& record, change_sink& sink) {
-  record_reader reader(record.main_data);  // xl_smgr_create
-  ZENITH_TRY_ASSIGN(const auto relation, reader.take<relation_id>());
-  ZENITH_TRY_ASSIGN(const auto number, reader.take<int32_t>());
-  if (number < MAIN_FORKNUM || number > MAX_FORKNUM)
-    return fail(errc::corrupt, fmt::format("there is no fork {}", number));
-  const auto fork = static_cast<fork_number>(number);
+  ZENITH_TRY_ASSIGN(const auto create, read_main<xl_smgr_create>(record));
+  if (create.forkNum < MAIN_FORKNUM || create.forkNum > MAX_FORKNUM)
+    return fail(errc::corrupt,
+                fmt::format("there is no fork {}", static_cast<int>(create.forkNum)));
+  const relation_id relation = to_relation_id(create.rnode);
+  const auto fork = static_cast<fork_number>(create.forkNum);
   ZENITH_TRY_ASSIGN(const auto state, sink.current_relation(relation, fork));
   if (!state) sink.put_relation(relation, fork, relation_state::created(record.end));
   return {};

@@ -1,6 +1,4 @@
 // The XLOG resource manager: control data; its images are restored with all others.
-#include <array>
-
 #include "storage/postgres/checkpoint.hpp"
 #include "storage/redo/control_data.hpp"
 #include "storage/redo/record_parts.hpp"
@@ -52,28 +50,19 @@ result<void> take_checkpoint(const pg::record& record, change_sink& sink) {
   });
 }
 
-static_assert(offsetof(xl_parameter_change, MaxConnections) == 0 &&
-              offsetof(xl_parameter_change, wal_level) == 20 &&
-              offsetof(xl_parameter_change, wal_log_hints) == 24 &&
-              offsetof(xl_parameter_change, track_commit_timestamp) == 25);
-
 result<void> take_parameters(const pg::record& record, change_sink& sink) {
-  // xl_parameter_change, but a byte of a record need not be a bool.
-  record_reader reader(record.main_data);
-  ZENITH_TRY_ASSIGN(const auto numbers, (reader.take<std::array<int32_t, 6>>()));
-  ZENITH_TRY_ASSIGN(const auto flags, (reader.take<std::array<uint8_t, 2>>()));
-  const bool keep_commit_timestamps = flags[1] != 0;
+  ZENITH_TRY_ASSIGN(const auto parameters, read_main<xl_parameter_change>(record));
   result<void> switched;
   ZENITH_TRY(change_control(sink, [&](pg::control_file& control) {
-    control.max_connections = numbers[0];
-    control.max_worker_processes = numbers[1];
-    control.max_wal_senders = numbers[2];
-    control.max_prepared_transactions = numbers[3];
-    control.max_locks_per_transaction = numbers[4];
-    control.wal_level = numbers[5];
-    control.wal_log_hints = flags[0] != 0;
-    switched = switch_commit_timestamps(sink, keep_commit_timestamps, control);
-    control.track_commit_timestamp = keep_commit_timestamps;
+    control.max_connections = parameters.MaxConnections;
+    control.max_worker_processes = parameters.max_worker_processes;
+    control.max_wal_senders = parameters.max_wal_senders;
+    control.max_prepared_transactions = parameters.max_prepared_xacts;
+    control.max_locks_per_transaction = parameters.max_locks_per_xact;
+    control.wal_level = parameters.wal_level;
+    control.wal_log_hints = parameters.wal_log_hints;
+    switched = switch_commit_timestamps(sink, parameters.track_commit_timestamp, control);
+    control.track_commit_timestamp = parameters.track_commit_timestamp;
   }));
   return switched;
 }
