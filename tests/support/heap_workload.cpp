@@ -192,10 +192,14 @@ void change_catalogs(sql_session& session) {
 }  // namespace
 
 void run_heap_workload(postgres_server& server) {
+  // After each checkpoint the first change of a page is an image, where full_page_writes is on.
   insert_and_copy(server.session(), (server.data() / "copied").string());
+  server.execute("checkpoint");
   update_and_prune(server.session());
+  server.execute("checkpoint");
   lock_rows(server);
   insert_on_conflict(server);
+  server.execute("checkpoint");
   change_catalogs(server.session());
 }
 

@@ -72,7 +72,7 @@ void run_spgist_workload(postgres_server& server) {
                     "int4range(i % 500, i % 500 + i % 40), "
                     "('10.' || i % 250 || '.' || i % 16 || '.' || i % 200)::inet, "
                     "box(point(i % 300, i % 200), point(i % 300 + i % 7, i % 200 + i % 5)) "
-                    "from generate_series(1, 3000) i order by ") +
+                    "from generate_series(1, 1200) i order by ") +
         order);
   run_each(
       session,
@@ -84,11 +84,11 @@ void run_spgist_workload(postgres_server& server) {
        "vacuum s",
        "insert into s select i, point(i % 77, i % 99), repeat('same prefix ', 4) || 'other' || i, "
        "int4range(i, i + 3), '192.168.0.0/24', box(point(i, i), point(i + 1, i + 1)) "
-       "from generate_series(1, 2500) i",
-       "delete from s where txt is null or id between 100 and 900", "vacuum s",
-       "delete from s where ctid in (select ctid from s order by random() limit 3000)", "vacuum s",
+       "from generate_series(1, 900) i",
+       "delete from s where txt is null or id between 100 and 500", "vacuum s",
+       "delete from s where ctid in (select ctid from s order by random() limit 1200)", "vacuum s",
        "insert into s select i, point(i % 7, i % 9), md5(i::text), 'empty', '::1', null "
-       "from generate_series(1, 2000) i",
+       "from generate_series(1, 600) i",
        "delete from s", "vacuum s", "vacuum s",
        "insert into s select i, point(i, i), i::text, null, null, null "
        "from generate_series(1, 300) i",
@@ -97,12 +97,12 @@ void run_spgist_workload(postgres_server& server) {
   run_each(session,
            {"create table nodes (t text)", "create index on nodes using spgist (t)",
             "insert into nodes select chr(a) || chr(b) || repeat('x', c) from "
-            "generate_series(48, 122) a, generate_series(48, 122) b, generate_series(1, 3) c "
+            "generate_series(48, 122) a, generate_series(48, 122) b, generate_series(1, 2) c "
             "where a <> 92 and b <> 92 order by random()",
             "insert into nodes select repeat(chr(a), 60) || chr(b) || c from "
-            "generate_series(48, 90) a, generate_series(48, 122) b, generate_series(1, 2) c",
-            "delete from nodes where t < 'M'", "vacuum nodes",
-            "insert into nodes select md5(i::text) || i from generate_series(1, 3000) i",
+            "generate_series(48, 70) a, generate_series(48, 122) b, generate_series(1, 2) c",
+            "checkpoint", "delete from nodes where t < 'M'", "vacuum nodes",
+            "insert into nodes select md5(i::text) || i from generate_series(1, 1000) i",
             "vacuum nodes"});
 }
 

@@ -43,5 +43,17 @@ TEST(index_replay, every_spgist_page_equals_what_postgresql_made_of_it) {
   EXPECT_GT(damaged.refused(), 100u);
 }
 
+TEST(index_replay, full_page_images_and_the_records_between_them_fit_together) {
+  testing::replay_server server("full_page_writes = on\nwal_compression = off\n");
+  testing::run_brin_workload(server.server());
+  server.server().execute("drop table u");
+  testing::run_spgist_workload(server.server());
+  const auto report = server.replay();
+  SCOPED_TRACE(report.text());
+  expect_no_mismatch(report, "BRIN/", {});
+  expect_no_mismatch(report, "SPGist/", {});
+  EXPECT_GT(report.total("SPGist/").applied, report.total("SPGist/").checked);
+}
+
 }  // namespace
 }  // namespace zenith::redo
