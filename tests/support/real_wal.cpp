@@ -61,9 +61,9 @@ real_wal read_real_wal(const fs::path& data_directory) {
     }
     wal.data.insert(wal.data.end(), segment.begin(), segment.end());
   }
-  // It ends with an error where the WAL does.
-  const std::string output =
-      run({pg_program("pg_waldump"), "-p", folder.string(), "-s", to_string(wal.begin)}).output;
+  // It ends with an error where the WAL does. Named, the first segment is where it learns their
+  // size; else it takes any one, even one made in advance that holds zeros.
+  const std::string output = run({pg_program("pg_waldump"), files.front().string()}).output;
   std::istringstream lines(output);
   for (std::string line; std::getline(lines, line);)
     if (dumped_record record; parse_dumped(line, record)) wal.records.push_back(record);
