@@ -49,6 +49,7 @@ real_wal read_real_wal(const fs::path& data_directory) {
   if (files.empty()) throw std::runtime_error("no WAL in " + folder.string());
 
   real_wal wal;
+  fs::path last;
   for (const fs::path& file : files) {
     const bytes segment = contents(file);
     // Segments made in advance hold nothing, or what they held under an older name.
@@ -60,10 +61,12 @@ real_wal read_real_wal(const fs::path& data_directory) {
       break;
     }
     wal.data.insert(wal.data.end(), segment.begin(), segment.end());
+    last = file.filename();
   }
-  // It ends with an error where the WAL does. Named, the first segment is where it learns their
-  // size; else it takes any one, even one made in advance that holds zeros.
-  const std::string output = run({pg_program("pg_waldump"), files.front().string()}).output;
+  // It ends with an error where the WAL does. From the segment that is named it learns their size;
+  // else it would ask any one, even one made in advance that holds zeros.
+  const std::string output =
+      run({pg_program("pg_waldump"), files.front().string(), last.string()}).output;
   std::istringstream lines(output);
   for (std::string line; std::getline(lines, line);)
     if (dumped_record record; parse_dumped(line, record)) wal.records.push_back(record);
