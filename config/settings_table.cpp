@@ -31,7 +31,7 @@ constexpr std::array table = {
     setting{"compute_start_timeout", duration, "1min", 1 * s, 1 * h, "",
             "how long a started server may take until it accepts connections"},
     setting{"connections_max", count, "100", 1, 10000, "",
-            "how many clients the page service serves at once; more are refused"},
+            "how many clients the page service serves at once; more wait until one leaves"},
     setting{"image_compression_level", count, "3", 1, 19, "",
             "zstd's level for pages in image files"},
     setting{"log_level", word, "info", 0, 0, "trace|debug|info|warning|error",
