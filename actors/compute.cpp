@@ -89,11 +89,10 @@ result<compute_info> stop_server(self_pointer self, bool immediate) {
     state.info.state = "stopping";
     tell(self);
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(how.stop_timeout);
-    ZENITH_TRY_ASSIGN(
-        const auto ran,
-        run_program({(how.pg_bin / "pg_ctl").string(), "stop", "-w", "-s", "-D",
-                     pgdata(how).string(), "-m", immediate ? "immediate" : "fast", "-t",
-                     std::to_string(seconds.count())}));
+    ZENITH_TRY_ASSIGN(const auto ran,
+                      run_program({(how.pg_bin / "pg_ctl").string(), "stop", "-w", "-s", "-D",
+                                   pgdata(how).string(), "-m", immediate ? "immediate" : "fast",
+                                   "-t", std::to_string(seconds.count())}));
     state.process = running_server(pgdata(how));
     if (state.process) {
       state.info.state = "running";

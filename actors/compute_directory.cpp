@@ -49,8 +49,8 @@ backup::base_backup_options options_of(const repository::start_plan& plan) {
     options.history.push_back({plan.history[i].number, plan.history[i + 1].start});
   options.start = plan.decision.append_checkpoint ? backup::start_record::appended_checkpoint
                                                   : backup::start_record::last_checkpoint;
-  options.kind =
-      plan.purpose == repository::start_purpose::read ? backup::server_kind::read_only : backup::server_kind::writable;
+  options.kind = plan.purpose == repository::start_purpose::read ? backup::server_kind::read_only
+                                                                 : backup::server_kind::writable;
   options.now = now();
   return options;
 }
@@ -67,9 +67,10 @@ result<void> write_data_directory(const compute_parameters& how,
   ZENITH_TRY(files.create_directories(tablespaces));
   backup::base_backup_options options = options_of(plan);
   ZENITH_TRY_ASSIGN(options.extra_files, newest_configuration(how.configuration_sources));
-  ZENITH_TRY_ASSIGN(auto sink, backup::directory_sink::create(
-                                   files, target,
-                                   {tablespaces, backup::directory_sink_options::durability::synced}));
+  ZENITH_TRY_ASSIGN(
+      auto sink,
+      backup::directory_sink::create(
+          files, target, {tablespaces, backup::directory_sink_options::durability::synced}));
   ZENITH_TRY(backup::write_base_backup(*plan.view, plan.wal.get(), options, *sink));
   return {};
 }
@@ -83,9 +84,10 @@ result<uint64_t> write_plain_directory(const fs::path& target,
   for (backup::extra_file& one : options.extra_files)
     if (one.name == "postgresql.conf") one.contents = repository::without_include(one.contents);
   // Tablespaces lie in place, so that the directory is whole wherever it is moved.
-  ZENITH_TRY_ASSIGN(auto sink, backup::directory_sink::create(
-                                   files, target,
-                                   {std::nullopt, backup::directory_sink_options::durability::synced}));
+  ZENITH_TRY_ASSIGN(
+      auto sink,
+      backup::directory_sink::create(
+          files, target, {std::nullopt, backup::directory_sink_options::durability::synced}));
   ZENITH_TRY_ASSIGN(const auto summary,
                     backup::write_base_backup(*plan.view, plan.wal.get(), options, *sink));
   return summary.bytes;

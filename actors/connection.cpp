@@ -25,16 +25,17 @@ using steady = std::chrono::steady_clock;
 
 class client {
  public:
-  client(caf::blocking_actor* self, std::shared_ptr<descriptor> socket,
-         page_service_parameters how, supervisor_actor supervisor)
+  client(caf::blocking_actor* self, std::shared_ptr<descriptor> socket, page_service_parameters how,
+         supervisor_actor supervisor)
       : self_(self),
         socket_(std::move(socket)),
         how_(std::move(how)),
         supervisor_(std::move(supervisor)),
-        session_(pages::shape_of_text, {{"server_version", "15.0 (zenith)"},
-                                        {"server_encoding", "UTF8"},
-                                        {"client_encoding", "UTF8"},
-                                        {"standard_conforming_strings", "on"}},
+        session_(pages::shape_of_text,
+                 {{"server_version", "15.0 (zenith)"},
+                  {"server_encoding", "UTF8"},
+                  {"client_encoding", "UTF8"},
+                  {"standard_conforming_strings", "on"}},
                  {}) {}
 
   void run() {
@@ -52,9 +53,9 @@ class client {
 
   void turn() {
     const bool unsent = sent_ < output().size();
-    pollfd polled[2] = {{socket_->get(),
-                         static_cast<short>((has_room() ? POLLIN : 0) | (unsent ? POLLOUT : 0)), 0},
-                        {arrived_->descriptor(), POLLIN, 0}};
+    pollfd polled[2] = {
+        {socket_->get(), static_cast<short>((has_room() ? POLLIN : 0) | (unsent ? POLLOUT : 0)), 0},
+        {arrived_->descriptor(), POLLIN, 0}};
     if (poll(polled, 2, poll_interval_ms) < 0) return;
     if ((polled[1].revents & POLLIN) != 0) take_views();
     if ((polled[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && has_room()) receive();
@@ -123,9 +124,7 @@ class client {
     result<Answer> answered = fail(errc::unavailable, "no answer");
     self_->request(whom, std::chrono::seconds(60), message...)
         .receive([&](Answer& value) { answered = std::move(value); },
-                 [&](caf::error& failure) {
-                   answered = tl::unexpected<error>(from_caf(failure));
-                 });
+                 [&](caf::error& failure) { answered = tl::unexpected<error>(from_caf(failure)); });
     return answered;
   }
 
@@ -189,8 +188,7 @@ class client {
     if (!received) return session_.fail(received.error());
     if (!received->asked) return reply({received->id, pages::error_reply{received->asked.error()}});
     const pages::request& asked = *received->asked;
-    if (view_ && asked.at <= view_->until() &&
-        steady::now() - view_taken_ < how_.view_lifetime)
+    if (view_ && asked.at <= view_->until() && steady::now() - view_taken_ < how_.view_lifetime)
       return reply(pages::serve(asked, *view_));
     const uint64_t tag = ++last_tag_;
     waiting_.emplace(tag, asked);

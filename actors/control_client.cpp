@@ -22,9 +22,9 @@ control_client::~control_client() { parts_->supervisor = nullptr; }
 caf::actor_system& control_client::system() { return parts_->system; }
 const control_actor& control_client::supervisor() const { return parts_->supervisor; }
 
-result<std::unique_ptr<control_client>> control_client::connect(
-    const std::filesystem::path& socket, const control::secret& secret,
-    std::chrono::milliseconds timeout) {
+result<std::unique_ptr<control_client>> control_client::connect(const std::filesystem::path& socket,
+                                                                const control::secret& secret,
+                                                                std::chrono::milliseconds timeout) {
   ZENITH_TRY_ASSIGN(descriptor connected, connect_to(socket));
   ZENITH_TRY(shake_hands(connected.get(), control::side::client, secret, timeout));
   auto made = std::make_unique<parts>();
@@ -37,8 +37,7 @@ result<std::unique_ptr<control_client>> control_client::connect(
                 middleman.backend().new_scribe(connected.release()), any_label)
       .receive(
           [&](caf::node_id&, caf::strong_actor_ptr& actor, std::set<std::string>& interface) {
-            const auto wanted =
-                made->system.message_types(caf::detail::type_list<control_actor>{});
+            const auto wanted = made->system.message_types(caf::detail::type_list<control_actor>{});
             if (actor == nullptr || !made->system.assignable(interface, wanted)) {
               done = fail(errc::unsupported,
                           "the node speaks another version of the protocol; this program and "

@@ -31,8 +31,8 @@ using branch_base_ptr = std::shared_ptr<const repository::branch_base>;
 using start_plan_ptr = std::shared_ptr<const repository::start_plan>;
 using layers::view_ptr;
 using repository::point_found;
-using repository::start_purpose;
 using repository::point_query;
+using repository::start_purpose;
 
 }  // namespace zenith::actors
 

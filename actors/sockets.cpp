@@ -96,7 +96,8 @@ result<void> write_all(int socket, byte_view data, deadline until) {
   while (!data.empty()) {
     const ssize_t sent = send(socket, data.data(), data.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && errno != EAGAIN && errno != EINTR)
-      return fail(errc::unavailable, std::string("cannot write to the peer: ") + std::strerror(errno));
+      return fail(errc::unavailable,
+                  std::string("cannot write to the peer: ") + std::strerror(errno));
     if (sent > 0) data = data.subspan(static_cast<size_t>(sent));
     if (!data.empty()) ZENITH_TRY(wait_for(socket, POLLOUT, until));
   }

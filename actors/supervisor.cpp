@@ -85,8 +85,7 @@ caf::timespan supervisor::request_timeout() const {
 }
 
 result<timeline_actor> supervisor::timeline_of(const timeline_id& id) {
-  if (const auto found = timelines_.find(id); found != timelines_.end())
-    return found->second.actor;
+  if (const auto found = timelines_.find(id); found != timelines_.end()) return found->second.actor;
   if (shutting_down_) return fail(errc::unavailable, "the node is stopping");
   ZENITH_TRY_ASSIGN(auto metadata, names().timeline(id));
   timeline_actor parent;
@@ -150,8 +149,8 @@ node_status supervisor::status() const {
         continue;
       one.source = name;
       if (!entry.streaming) {
-        one.problem = entry.info.problem.empty() ? "the receiver is not connected"
-                                                 : entry.info.problem;
+        one.problem =
+            entry.info.problem.empty() ? "the receiver is not connected" : entry.info.problem;
         if (entry.info.mode.find("sync") != std::string::npos)
           one.problem += "; commits wait until it is";
       }
@@ -193,7 +192,8 @@ caf::result<node_status> supervisor::collect_status() {
 
 caf::result<std::string> supervisor::shut_down() {
   auto done = make_response_promise<std::string>();
-  if (shutting_down_) return caf::result<std::string>(to_caf({errc::conflict, "the node is stopping already"}));
+  if (shutting_down_)
+    return caf::result<std::string>(to_caf({errc::conflict, "the node is stopping already"}));
   shutting_down_ = true;
   spdlog::info("stopping");
   stop_next_compute(done);

@@ -13,8 +13,7 @@ using repository::point_kind;
 
 uint64_t microseconds_since(std::chrono::steady_clock::time_point began) {
   const auto took = std::chrono::steady_clock::now() - began;
-  return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(took).count());
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count());
 }
 
 // The pg_timelines of a child that leaves at an LSN: those that had begun, and one of its own.
@@ -85,7 +84,8 @@ void supervisor::find(const located_point& point, found_callback done) {
   };
   if (point.at_end || point.query.kind == point_kind::time) return after_flush();
   ask(point.query, [=](caf::error& failure) {
-    if (from_caf(failure).code != errc::not_arrived) return done(tl::unexpected<error>(from_caf(failure)));
+    if (from_caf(failure).code != errc::not_arrived)
+      return done(tl::unexpected<error>(from_caf(failure)));
     after_flush();
   });
 }
@@ -112,7 +112,8 @@ caf::result<std::vector<branch_info>> supervisor::list_branches() {
   for (const auto& [name, branch] : names().branches()) {
     const auto wal = parameters_.files->exists(names().wal_directory(branch.timeline));
     if (!timelines_.contains(branch.timeline) && (!wal || !*wal)) continue;
-    if (auto timeline = timeline_of(branch.timeline)) asked.emplace_back(branch.timeline, *timeline);
+    if (auto timeline = timeline_of(branch.timeline))
+      asked.emplace_back(branch.timeline, *timeline);
   }
   const auto answer = [this] {
     std::vector<branch_info> all;
@@ -188,8 +189,8 @@ caf::result<std::string> supervisor::delete_branch(const std::string& name, bool
   auto branch = names().branch(name);
   if (!branch) return to_caf(branch.error());
   if (!names().children_of(branch->timeline).empty())
-    return to_caf({errc::conflict, "branch " + name +
-                                       " has branches made from it; delete those first"});
+    return to_caf(
+        {errc::conflict, "branch " + name + " has branches made from it; delete those first"});
   const std::string id = to_string(branch->timeline);
   std::string running;
   std::vector<std::string> on_it;
@@ -234,16 +235,14 @@ caf::result<std::string> supervisor::delete_branch(const std::string& name, bool
   return promise;
 }
 
-caf::result<std::string> supervisor::rename_branch(const std::string& from,
-                                                   const std::string& to) {
+caf::result<std::string> supervisor::rename_branch(const std::string& from, const std::string& to) {
   if (auto renamed = names().rename_branch(from, to); !renamed) return to_caf(renamed.error());
   for (auto& [name, entry] : computes_) {
     if (entry.info.branch != from) continue;
     entry.info.branch = to;
     if (auto metadata = names().compute(name)) {
       metadata->branch = to;
-      if (auto written = names().write_compute(*metadata); !written)
-        return to_caf(written.error());
+      if (auto written = names().write_compute(*metadata); !written) return to_caf(written.error());
     }
   }
   return to;
@@ -269,8 +268,8 @@ caf::result<tag_info> supervisor::make_tag(const std::string& name, const std::s
     const repository::tag_metadata tag{{*owner, found->at}, actors::now()};
     if (auto made = names().create_tag(name, tag); !made)
       return deliver(promise, to_caf(made.error()));
-    deliver(promise, tag_info{name, to_string(*owner), names().branch_of(*owner),
-                             found->at.value(), tag.created_at.unix_us()});
+    deliver(promise, tag_info{name, to_string(*owner), names().branch_of(*owner), found->at.value(),
+                              tag.created_at.unix_us()});
   });
   return promise;
 }

@@ -108,7 +108,8 @@ result<repository::compute_metadata> supervisor::new_compute(const compute_reque
     if (!point.at_end || point.name.branch.empty())
       return fail(errc::invalid_argument,
                   "a server that writes needs a branch, at its end; make one first (zenith branch "
-                  "NAME " + request.point + "), or use --read-only");
+                  "NAME " +
+                      request.point + "), or use --read-only");
     for (const auto& [name, entry] : computes_)
       if (entry.info.timeline == to_string(point.name.timeline) && is_writable(entry.info))
         return fail(errc::conflict, "branch " + point.name.branch +
@@ -120,8 +121,8 @@ result<repository::compute_metadata> supervisor::new_compute(const compute_reque
   made.branch = point.name.branch;
   made.timeline = point.name.timeline;
   made.access = request.read_only ? access_mode::read_only : access_mode::read_write;
-  made.commit = request.sync ? repository::commit_mode::synchronous
-                             : repository::commit_mode::asynchronous;
+  made.commit =
+      request.sync ? repository::commit_mode::synchronous : repository::commit_mode::asynchronous;
   made.hydration = repository::hydration_mode::full;
   made.created_at = actors::now();
   ZENITH_TRY_ASSIGN(made.port, free_port(request.port));
@@ -129,13 +130,13 @@ result<repository::compute_metadata> supervisor::new_compute(const compute_reque
 }
 
 caf::result<compute_info> supervisor::create_compute(const compute_request& request) {
-  if (auto good = repository::check_compute_name(request.name); !good)
-    return to_caf(good.error());
+  if (auto good = repository::check_compute_name(request.name); !good) return to_caf(good.error());
   if (computes_.contains(request.name))
     return to_caf({errc::already_exists, "there is a compute named " + request.name + " already"});
   const bool named_like_a_branch = names().branch(request.name).has_value();
-  const std::string text =
-      !request.point.empty() ? request.point : named_like_a_branch ? request.name : "main";
+  const std::string text = !request.point.empty() ? request.point
+                           : named_like_a_branch  ? request.name
+                                                  : "main";
   auto point = locate(text);
   if (!point) return to_caf(point.error());
   auto metadata = new_compute(request, *point);
@@ -145,8 +146,8 @@ caf::result<compute_info> supervisor::create_compute(const compute_request& requ
     repository::compute_metadata metadata = wanted;
     if (!found) return deliver(promise, to_caf(found.error()));
     if (computes_.contains(metadata.name))
-      return deliver(promise, 
-          to_caf({errc::already_exists, "there is a compute named " + metadata.name + " already"}));
+      return deliver(promise, to_caf({errc::already_exists,
+                                      "there is a compute named " + metadata.name + " already"}));
     metadata.at = found->at;
     if (auto written = names().write_compute(metadata); !written)
       return deliver(promise, to_caf(written.error()));
@@ -171,8 +172,8 @@ void supervisor::build_compute(repository::compute_metadata metadata, const poin
   auto timeline = timeline_of(metadata.timeline);
   if (!timeline) return give_up(timeline.error());
   add_compute(metadata);
-  const auto purpose = metadata.access == access_mode::read_write ? start_purpose::write
-                                                                  : start_purpose::read;
+  const auto purpose =
+      metadata.access == access_mode::read_write ? start_purpose::write : start_purpose::read;
   const auto write_files = [=, this](const start_plan_ptr& plan) {
     request(computes_[name].actor, caf::infinite, pg_create_atom::value, plan)
         .then(
@@ -243,7 +244,8 @@ caf::result<compute_info> supervisor::start_compute(const std::string& name) {
           [=, this](const compute_info& info) {
             const auto found = computes_.find(name);
             if (found == computes_.end())
-              return deliver(promise, to_caf({errc::conflict, "compute " + name + " was destroyed"}));
+              return deliver(promise,
+                             to_caf({errc::conflict, "compute " + name + " was destroyed"}));
             compute_entry& started = found->second;
             started.info = info;
             if (!is_writable(info) || started.streaming) return deliver(promise, info);
@@ -266,9 +268,9 @@ void supervisor::stream_changed(const std::string& name, const std::string& prob
     if (entry.streaming) {
       deliver(promise, entry.info);
     } else {
-      deliver(promise, to_caf({errc::unavailable, "compute " + name +
-                                                     " runs, but the node cannot follow it: " +
-                                                     problem}));
+      deliver(promise,
+              to_caf({errc::unavailable,
+                      "compute " + name + " runs, but the node cannot follow it: " + problem}));
     }
   }
 }
@@ -354,17 +356,16 @@ caf::result<std::string> supervisor::destroy_compute(const std::string& name, bo
     return promise;
   }
   if ((*entry)->info.state == "running")
-    return to_caf({errc::conflict, "compute " + name +
-                                       " runs; stop it first (zenith pg stop " + name +
+    return to_caf({errc::conflict, "compute " + name + " runs; stop it first (zenith pg stop " +
+                                       name +
                                        "), or use --force, which loses what the node lacks"});
   // What the stopped server's files still hold is taken before they go.
   stop_and_drain(name, /*immediate=*/false, [=, this](result<compute_info> drained) {
     if (!drained)
-      return deliver(promise, 
-          to_caf({drained.error().code, "compute " + name +
-                                            " may hold WAL that the node lacks (" +
-                                            drained.error().message +
-                                            "); --force destroys it all the same"}));
+      return deliver(promise,
+                     to_caf({drained.error().code,
+                             "compute " + name + " may hold WAL that the node lacks (" +
+                                 drained.error().message + "); --force destroys it all the same"}));
     remove_compute(name, promise);
   });
   return promise;

@@ -30,9 +30,7 @@ caf::result<Reply> supervisor::read_at(const std::string& text, Work work) {
   auto timeline = timeline_of(point->name.timeline);
   if (!timeline) return to_caf(timeline.error());
   auto promise = make_response_promise<Reply>();
-  const auto failed = [promise](caf::error& failure) {
-    deliver(promise, std::move(failure));
-  };
+  const auto failed = [promise](caf::error& failure) { deliver(promise, std::move(failure)); };
   find(*point, [=, this, timeline = *timeline](result<point_found> found) {
     if (!found) return deliver(promise, to_caf(found.error()));
     request(timeline, request_timeout(), plan_atom::value, found->at, start_purpose::copy)
@@ -41,8 +39,7 @@ caf::result<Reply> supervisor::read_at(const std::string& text, Work work) {
               const std::function<result<Reply>()> job = [plan, work] { return work(*plan); };
               const caf::actor worker = spawn<caf::detached>(one_shot<Reply>, job);
               request(worker, caf::infinite, caf::get_atom::value)
-                  .then([promise](Reply& done) { deliver(promise, std::move(done)); },
-                        failed);
+                  .then([promise](Reply& done) { deliver(promise, std::move(done)); }, failed);
             },
             failed);
   });

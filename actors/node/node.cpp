@@ -31,8 +31,8 @@ result<fs::path> open_doors(const fs::path& repository) {
   if (mkdir(doors.c_str(), 0700) != 0 && errno != EEXIST)
     return fail(errc::io, "cannot make " + doors.string() + ": " + std::strerror(errno));
   struct stat found {};
-  if (lstat(doors.c_str(), &found) != 0 || !S_ISDIR(found.st_mode) ||
-      found.st_uid != geteuid() || (found.st_mode & 077) != 0)
+  if (lstat(doors.c_str(), &found) != 0 || !S_ISDIR(found.st_mode) || found.st_uid != geteuid() ||
+      (found.st_mode & 077) != 0)
     return fail(errc::conflict, doors.string() +
                                     " has to be a directory that only this user can enter (mode "
                                     "0700); remove it, and start again");
@@ -107,14 +107,15 @@ result<void> run_node(const fs::path& directory, int ready) {
       "host='" + doors.string() + "' port=" + std::to_string(repository::page_service_port);
   const auto root = system.spawn<supervisor, caf::detached>(how);
   const auto gate = system.spawn<caf::detached>(
-      control_gate, gate_parameters{std::make_shared<descriptor>(std::move(control)), secret}, root);
+      control_gate, gate_parameters{std::make_shared<descriptor>(std::move(control)), secret},
+      root);
   const auto service =
       system.spawn<caf::detached>(page_service, page_service_of(settings, std::move(pages)), root);
   wait_for_signals(root);
   const fs::path node_file = directory / repository::node_file_name;
   ZENITH_TRY(write_metadata_file(
-      files, node_file, repository::encode(repository::node_file{getpid(), how.cli_address,
-                                                                 how.page_address})));
+      files, node_file,
+      repository::encode(repository::node_file{getpid(), how.cli_address, how.page_address})));
   spdlog::info("zenithd {} serves {} (pid {})", ZENITH_VERSION, directory.string(), getpid());
   tell_ready(ready);
 

@@ -43,11 +43,10 @@ result<timeline_metadata> import_cluster(file_system& files, repository& into,
   ZENITH_TRY(create_directories_durably(files, layers));
   ZENITH_TRY_ASSIGN(auto image, layers::image_writer::create(files, layers / base_image_name, base,
                                                              compression_level));
-  ZENITH_TRY_ASSIGN(const auto cluster,
-                    backup::import_directory(files, data_directory,
-                                             [&](const key& k, byte_view value) {
-                                               return image.add(k, value);
-                                             }));
+  ZENITH_TRY_ASSIGN(
+      const auto cluster,
+      backup::import_directory(files, data_directory,
+                               [&](const key& k, byte_view value) { return image.add(k, value); }));
   if (cluster.base != base)
     return fail(errc::corrupt, data_directory.string() + ": the control file ends at " +
                                    to_string(base) + ", the WAL at " + to_string(cluster.base));

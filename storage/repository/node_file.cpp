@@ -14,9 +14,8 @@ constexpr std::string_view longest_socket = "/.s.PGSQL.65535";
 }  // namespace
 
 std::string encode(const node_file& node) {
-  const nlohmann::json json{{"pid", node.pid},
-                            {"cli_address", node.cli_address},
-                            {"page_address", node.page_address}};
+  const nlohmann::json json{
+      {"pid", node.pid}, {"cli_address", node.cli_address}, {"page_address", node.page_address}};
   return json.dump(2);
 }
 

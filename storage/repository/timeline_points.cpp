@@ -23,9 +23,12 @@ std::optional<timestamp> timeline_store::newest_commit(lsn at) const {
 
 result<point_found> timeline_store::find(const point_query& query, timestamp now) const {
   switch (query.kind) {
-    case point_kind::end: return point_found{end(), decoder_->last_record(), false};
-    case point_kind::position: return find_position(query.position);
-    case point_kind::time: return find_time(query.time, now);
+    case point_kind::end:
+      return point_found{end(), decoder_->last_record(), false};
+    case point_kind::position:
+      return find_position(query.position);
+    case point_kind::time:
+      return find_time(query.time, now);
   }
   return fail(errc::invalid_argument, "a point of an unknown kind");
 }
@@ -48,8 +51,8 @@ result<point_found> timeline_store::find_position(lsn asked) const {
 
 result<point_found> timeline_store::find_time(timestamp time, timestamp now) const {
   if (time > now)
-    return fail(errc::out_of_range, to_string(time) + " lies in the future; it is " +
-                                        to_string(now) + " now");
+    return fail(errc::out_of_range,
+                to_string(time) + " lies in the future; it is " + to_string(now) + " now");
   if (time < since_)
     return fail(errc::out_of_range, to_string(time) +
                                         " lies before the history that is kept, which begins at " +

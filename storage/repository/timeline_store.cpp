@@ -52,8 +52,8 @@ result<void> timeline_store::open_layers() {
     oldest_ = parent_->from;
     since_ = parent_->since;
   } else {
-    ZENITH_TRY_ASSIGN(auto base, layers::image_layer::open(
-                                     *files_, directory_ / "layers" / base_image_name));
+    ZENITH_TRY_ASSIGN(auto base,
+                      layers::image_layer::open(*files_, directory_ / "layers" / base_image_name));
     if (base->at() != metadata_.start)
       return fail(errc::corrupt,
                   fmt::format("{}: the base image is of {}, expected {}", directory_.string(),
@@ -96,8 +96,8 @@ result<void> timeline_store::open_wal() {
 
 result<void> timeline_store::read_wal() {
   const lsn until = wal_->end();
-  decoder_ = std::make_unique<wal::decoder>(identity(), metadata_.start,
-                                            metadata_.start_previous_record);
+  decoder_ =
+      std::make_unique<wal::decoder>(identity(), metadata_.start, metadata_.start_previous_record);
   bytes chunk;
   for (lsn at = metadata_.start; at < until; at = at + chunk.size()) {
     chunk.resize(std::min<uint64_t>(read_chunk_bytes, until - at));
@@ -175,10 +175,10 @@ layers::view_ptr timeline_store::view() const {
 
 result<std::shared_ptr<const branch_base>> timeline_store::base_at(lsn at) const {
   if (at < oldest_ || at > end())
-    return fail(errc::out_of_range,
-                fmt::format("timeline {} has no LSN {}: it is kept from {} to {}",
-                            to_string(metadata_.id), to_string(at), to_string(oldest_),
-                            to_string(end())));
+    return fail(
+        errc::out_of_range,
+        fmt::format("timeline {} has no LSN {}: it is kept from {} to {}", to_string(metadata_.id),
+                    to_string(at), to_string(oldest_), to_string(end())));
   auto base = std::make_shared<branch_base>();
   if (at > metadata_.start) base->layers.push_back({memory_, at});
   for (const layers::layer_reference& one : below_)
