@@ -167,9 +167,10 @@ node_status supervisor::status() const {
 }
 
 caf::result<node_status> supervisor::collect_status() {
+  // A promise that was made has to be kept: what is answered at once is returned before.
+  if (timelines_.empty()) return status();
   auto promise = make_response_promise<node_status>();
   auto left = std::make_shared<size_t>(timelines_.size());
-  if (*left == 0) return status();
   const auto one_less = [this, left, promise]() {
     if (--*left == 0) deliver(promise, status());
   };
@@ -191,9 +192,8 @@ caf::result<node_status> supervisor::collect_status() {
 }
 
 caf::result<std::string> supervisor::shut_down() {
+  if (shutting_down_) return to_caf({errc::conflict, "the node is stopping already"});
   auto done = make_response_promise<std::string>();
-  if (shutting_down_)
-    return caf::result<std::string>(to_caf({errc::conflict, "the node is stopping already"}));
   shutting_down_ = true;
   spdlog::info("stopping");
   stop_next_compute(done);

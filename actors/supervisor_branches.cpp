@@ -106,7 +106,6 @@ branch_info supervisor::describe_branch(const std::string& name,
 }
 
 caf::result<std::vector<branch_info>> supervisor::list_branches() {
-  auto promise = make_response_promise<std::vector<branch_info>>();
   // Where a timeline ends is known only to those that have WAL of their own, once they are open.
   std::vector<std::pair<timeline_id, timeline_actor>> asked;
   for (const auto& [name, branch] : names().branches()) {
@@ -123,6 +122,7 @@ caf::result<std::vector<branch_info>> supervisor::list_branches() {
     return all;
   };
   if (asked.empty()) return answer();
+  auto promise = make_response_promise<std::vector<branch_info>>();
   auto left = std::make_shared<size_t>(asked.size());
   const auto one_less = [left, answer, promise]() {
     if (--*left == 0) deliver(promise, answer());

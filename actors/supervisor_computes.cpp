@@ -350,15 +350,15 @@ void supervisor::remove_compute(const std::string& name,
 caf::result<std::string> supervisor::destroy_compute(const std::string& name, bool force) {
   auto entry = compute_named(name);
   if (!entry) return to_caf(entry.error());
+  if (!force && (*entry)->info.state == "running")
+    return to_caf({errc::conflict, "compute " + name + " runs; stop it first (zenith pg stop " +
+                                       name +
+                                       "), or use --force, which loses what the node lacks"});
   auto promise = make_response_promise<std::string>();
   if (force) {
     remove_compute(name, promise);
     return promise;
   }
-  if ((*entry)->info.state == "running")
-    return to_caf({errc::conflict, "compute " + name + " runs; stop it first (zenith pg stop " +
-                                       name +
-                                       "), or use --force, which loses what the node lacks"});
   // What the stopped server's files still hold is taken before they go.
   stop_and_drain(name, /*immediate=*/false, [=, this](result<compute_info> drained) {
     if (!drained)
