@@ -121,9 +121,16 @@ difference compare_blocks(page ours, page theirs, block_number block) {
 }
 
 difference compare_visibility_maps(page ours, page theirs) {
-  for (page* p : {&ours, &theirs}) {
+  const lsn our_lsn = pg::page_lsn(ours);
+  const bool same_lsn = our_lsn.is_valid() && our_lsn == pg::page_lsn(theirs);
+  page empty;
+  for (page* p : {&ours, &theirs, &empty}) {
     init_if_new(*p);
     mask_lsn_and_checksum(*p);
+  }
+  if (same_lsn && ours.data == empty.data) {
+    const size_t bits = pg::page_lower(empty);
+    zero_from(theirs, bits);
   }
   return first_difference(ours, theirs);
 }

@@ -18,7 +18,10 @@ using difference = std::optional<uint32_t>;
 /// nextval_internal), and counts as the same.
 difference compare_blocks(page ours, page theirs, block_number block);
 
-/// A visibility map's page: but for LSN and checksum. A page of zeros is an empty map.
+/// A visibility map's page: but for LSN and checksum. A page of zeros is an empty map. So is, as
+/// WAL has it, a map that CREATE DATABASE copied with strategy wal_log (bufmgr.c,
+/// RelationCopyStorageUsingBuffer logs it as a page with a hole, in which all bits lie): ours
+/// without a bit and theirs with some count as the same while the LSN of that record is on both.
 difference compare_visibility_maps(page ours, page theirs);
 
 /// Nothing in it, and no block of zeros either has more.

@@ -52,6 +52,21 @@ TEST(comparison, an_empty_visibility_map_is_as_good_as_zeros) {
   EXPECT_EQ(compare_visibility_maps(page{}, map), 8191u);
 }
 
+TEST(comparison, a_map_that_was_logged_without_its_bits_may_have_them_in_a_servers_file) {
+  page logged;
+  pg::page_init(logged, 0);
+  pg::set_page_lsn(logged, lsn{77});
+  page own = logged;
+  own.data[30] = std::byte{3};
+  EXPECT_FALSE(compare_visibility_maps(logged, own));
+  EXPECT_EQ(compare_visibility_maps(own, logged), 30u);
+  own.data[12] = std::byte{1};  // the header's pd_lower
+  EXPECT_EQ(compare_visibility_maps(logged, own), 12u);
+  own.data[12] = logged.data[12];
+  pg::set_page_lsn(own, lsn{78});
+  EXPECT_EQ(compare_visibility_maps(logged, own), 30u);
+}
+
 TEST(comparison, a_free_space_map_is_known_by_its_header_alone) {
   page map;
   EXPECT_TRUE(is_free_space_map(map));
