@@ -34,7 +34,6 @@ result<std::unique_ptr<directory_sink>> directory_sink::create(file_system& file
                                       failed.message()));
   std::unique_ptr<directory_sink> sink{
       new directory_sink{files, std::move(target), std::move(options)}};
-  sink->directories_.insert(sink->target_);
   return sink;
 }
 
@@ -42,7 +41,6 @@ result<void> directory_sink::add_directory(std::string_view name) {
   ZENITH_TRY(check_entry_name(name));
   const path directory = target_ / name;
   ZENITH_TRY(files_.create_directories(directory));
-  directories_.insert(directory);
   return {};
 }
 
@@ -68,9 +66,6 @@ result<void> directory_sink::add_tablespace(uint32_t oid) {
     return fail(errc::io,
                 fmt::format("cannot make the symbolic link {} to {}: {}", (target_ / name).string(),
                             folder.string(), failed.message()));
-  directories_.insert(folder);
-  directories_.insert(folder.parent_path());
-  directories_.insert(target_ / "pg_tblspc");
   return {};
 }
 
@@ -102,7 +97,6 @@ result<void> directory_sink::write_zeros(uint64_t size_bytes) {
 result<void> directory_sink::end_file() {
   ZENITH_ASSERT(file_ != nullptr && position_ == file_size_bytes_);
   ZENITH_TRY(file_->resize(file_size_bytes_));
-  if (options_.keep == directory_sink_options::durability::synced) ZENITH_TRY(file_->sync());
   file_.reset();
   if (file_mode_ == owner_file_mode) return {};
   std::error_code failed;
@@ -115,9 +109,8 @@ result<void> directory_sink::end_file() {
 
 result<void> directory_sink::finish() {
   if (options_.keep == directory_sink_options::durability::none) return {};
-  // Deepest first: a directory's entries are durable before its own entry is.
-  for (auto d = directories_.rbegin(); d != directories_.rend(); ++d)
-    ZENITH_TRY(files_.sync_directory(*d));
+  if (options_.tablespaces) ZENITH_TRY(files_.sync_tree(*options_.tablespaces));
+  ZENITH_TRY(files_.sync_tree(target_));
   return files_.sync_directory(target_.parent_path().empty() ? path{"."} : target_.parent_path());
 }
 

@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 
 #include "storage/backup/backup_sink.hpp"
@@ -40,7 +39,6 @@ class directory_sink final : public backup_sink {
   file_system& files_;
   path target_;
   directory_sink_options options_;
-  std::set<path> directories_;  // to be synced at the end
   std::unique_ptr<file> file_;
   path file_name_;
   uint32_t file_mode_ = owner_file_mode;

@@ -17,8 +17,8 @@ result<bytes> read_file(file_system& fs, const path& name,
 
 /// Replaces or makes the file: after it returns, and after a power cut at any time later, the file
 /// holds `data`; after a power cut before that, the old contents or `data`. Writes a file of the
-/// same name with "~" after it first, which no branch, tag or compute can be called; two threads may
-/// not write one name at once.
+/// same name with "~" after it first, which no branch, tag or compute can be called; two threads
+/// may not write one name at once.
 result<void> write_file_durably(file_system& fs, const path& name, byte_view data);
 
 /// Removes a file so that it stays removed. Error: not_found.

@@ -201,6 +201,18 @@ class posix final : public file_system {
     if (!synced) return failed("cannot sync directory", directory, reason);
     return {};
   }
+
+  // The whole file system that holds it: one journal commit instead of one a file.
+  result<void> sync_tree(const path& directory) override {
+    const int descriptor =
+        retried([&] { return ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+    if (descriptor < 0) return failed("cannot open directory", directory, errno);
+    const bool synced = retried([&] { return ::syncfs(descriptor); }) == 0;
+    const int reason = errno;
+    ::close(descriptor);
+    if (!synced) return failed("cannot sync the file system of", directory, reason);
+    return {};
+  }
 };
 
 }  // namespace
