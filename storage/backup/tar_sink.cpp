@@ -5,8 +5,6 @@
 #include <archive_entry.h>
 #include <fmt/format.h>
 
-#include <cerrno>
-
 #include "storage/base/assert.hpp"
 
 namespace zenith::backup {
@@ -30,23 +28,23 @@ tar_sink::tar_sink(output out, timestamp time)
 }
 
 tar_sink::~tar_sink() {
-  archive_write_fail(archive_);  // without it, an unfinished archive would be completed
+  // Freeing completes the archive, which nobody is to get once something failed or is missing.
+  out_ = nullptr;
   archive_write_free(archive_);
   archive_entry_free(entry_);
 }
 
-ssize_t tar_sink::on_write(archive* a, void* self, const void* data, size_t size_bytes) {
+// libarchive never hears of an error of out_'s: it would give up, and leak its buffers. Each of our
+// functions asks for it after a call instead.
+ssize_t tar_sink::on_write(archive*, void* self, const void* data, size_t size_bytes) {
   auto& sink = *static_cast<tar_sink*>(self);
-  auto written = sink.out_({static_cast<const std::byte*>(data), size_bytes});
-  if (written) return static_cast<ssize_t>(size_bytes);
-  sink.out_error_ = std::move(written).error();
-  sink.out_failed_ = true;
-  archive_set_error(a, EIO, "%s", sink.out_error_.message.c_str());
-  return -1;
+  if (sink.out_ && sink.out_result_)
+    sink.out_result_ = sink.out_({static_cast<const std::byte*>(data), size_bytes});
+  return static_cast<ssize_t>(size_bytes);
 }
 
-tl::unexpected<error> tar_sink::archive_error(std::string_view what) const {
-  if (out_failed_) return tl::unexpected<error>(out_error_);
+result<void> tar_sink::check(bool done, std::string_view what) const {
+  if (!out_result_ || done) return out_result_;
   const char* reason = archive_error_string(archive_);
   return fail(errc::io, fmt::format("cannot write {} to the tar: {}", what,
                                     reason != nullptr ? reason : "unknown reason"));
@@ -61,8 +59,7 @@ result<void> tar_sink::write_header(std::string_view name, uint32_t type, uint32
   archive_entry_set_perm(entry_, mode);
   archive_entry_set_size(entry_, static_cast<int64_t>(size_bytes));
   archive_entry_set_mtime(entry_, time_.unix_us() / 1000000, 0);
-  if (archive_write_header(archive_, entry_) != ARCHIVE_OK) return archive_error(name);
-  return {};
+  return check(archive_write_header(archive_, entry_) == ARCHIVE_OK, name);
 }
 
 result<void> tar_sink::add_directory(std::string_view name) {
@@ -85,7 +82,7 @@ result<void> tar_sink::write(byte_view data) {
   ZENITH_ASSERT(data.size() <= left_bytes_);
   while (!data.empty()) {
     const auto written = archive_write_data(archive_, data.data(), data.size());
-    if (written <= 0) return archive_error(file_);
+    ZENITH_TRY(check(written > 0, file_));
     left_bytes_ -= static_cast<uint64_t>(written);
     data = data.subspan(static_cast<size_t>(written));
   }
@@ -94,14 +91,13 @@ result<void> tar_sink::write(byte_view data) {
 
 result<void> tar_sink::end_file() {
   ZENITH_ASSERT(left_bytes_ == 0);
-  if (archive_write_finish_entry(archive_) != ARCHIVE_OK) return archive_error(file_);
+  ZENITH_TRY(check(archive_write_finish_entry(archive_) == ARCHIVE_OK, file_));
   file_.clear();
   return {};
 }
 
 result<void> tar_sink::finish() {
-  if (archive_write_close(archive_) != ARCHIVE_OK) return archive_error("the end");
-  return {};
+  return check(archive_write_close(archive_) == ARCHIVE_OK, "the end");
 }
 
 }  // namespace zenith::backup

@@ -37,15 +37,15 @@ class tar_sink final : public backup_sink {
  private:
   result<void> write_header(std::string_view name, uint32_t type, uint32_t mode,
                             uint64_t size_bytes);
-  tl::unexpected<error> archive_error(std::string_view what) const;
+  /// out_'s error, else libarchive's where it has not done it.
+  result<void> check(bool done, std::string_view what) const;
   static ssize_t on_write(archive*, void* self, const void* data, size_t size_bytes);
 
   output out_;
   timestamp time_;
   archive* archive_;
   archive_entry* entry_;
-  error out_error_{};  // what out_ gave, once it failed
-  bool out_failed_ = false;
+  result<void> out_result_;  // of the last call of out_
   std::string file_;         // the file being written
   uint64_t left_bytes_ = 0;  // of it, still to be written
 };
