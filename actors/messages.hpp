@@ -1,6 +1,4 @@
-// What the command line and the node say to each other: every message's data, and its CAF type id.
-//
-// Times are microseconds since 1970-01-01 UTC; LSNs are byte positions; ids are 32 hex digits.
+// What the command line and the node say to each other: message_data.hpp's types as CAF messages.
 #pragma once
 
 #include <caf/all.hpp>
@@ -8,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/message_data.hpp"
 #include "storage/base/result.hpp"
 
 namespace zenith::actors {
@@ -27,120 +26,6 @@ enum class node_error : uint8_t {
   limit = static_cast<uint8_t>(errc::limit),
 };
 std::string to_string(node_error code);
-
-struct branch_info {
-  std::string name;
-  std::string timeline;
-  std::string parent;  ///< a branch's name; empty for a root
-  uint64_t start_lsn = 0;
-  uint64_t last_lsn = 0;
-  int64_t created_at = 0;
-};
-
-/// The answer to a branch's creation, with what it took apart from the wait for WAL.
-struct branch_made {
-  branch_info branch;
-  bool moved = false;  ///< the LSN asked for lay inside a record; start_lsn is that record's end
-  uint64_t supervisor_us = 0;
-  uint64_t waited_us = 0;
-};
-
-struct tag_info {
-  std::string name;
-  std::string timeline;
-  std::string branch;  ///< empty where no branch names the timeline
-  uint64_t lsn = 0;
-  int64_t created_at = 0;
-};
-
-struct point_info {
-  std::string timeline;
-  std::string branch;
-  uint64_t lsn = 0;
-  bool moved = false;
-  bool has_time = false;
-  int64_t time = 0;  ///< of the newest commit at or before it
-};
-
-/// What `pg create` asks for.
-struct compute_request {
-  std::string name;
-  std::string point;  ///< empty: the branch named like the compute, else main
-  uint16_t port = 0;  ///< 0: any free one
-  bool full = false;
-  bool read_only = false;
-  bool sync = false;
-};
-
-struct compute_info {
-  std::string name;
-  std::string branch;
-  std::string timeline;
-  uint64_t lsn = 0;
-  std::string state;  ///< stopped, starting, running, stopping, failed
-  uint16_t port = 0;
-  std::string data_directory;
-  std::string uri;
-  std::string mode;  ///< read-write or read-only, with "sync" where commits wait for the node
-  uint64_t received_lsn = 0;
-  std::string problem;  ///< why it failed, or what it waits for; empty where all is well
-};
-
-struct timeline_status {
-  std::string id;
-  std::string branch;
-  std::string state;  ///< open, idle (not opened since the node's start) or failed
-  uint64_t start_lsn = 0;
-  uint64_t last_lsn = 0;
-  uint64_t durable_lsn = 0;
-  std::string source;  ///< the compute that it follows, empty for none
-  uint64_t lag_bytes = 0;
-  std::string problem;
-};
-
-struct node_status {
-  int32_t pid = 0;
-  std::string cli_address;
-  std::string page_address;
-  std::string http_address;
-  std::string version;
-  std::vector<timeline_status> timelines;
-};
-
-struct page_reply {
-  uint64_t lsn = 0;
-  uint64_t page_lsn = 0;
-  std::vector<uint8_t> data;  ///< 8192 bytes
-};
-
-struct page_request {
-  std::string point;
-  uint32_t tablespace = 0;
-  uint32_t database = 0;
-  uint32_t relfilenode = 0;
-  uint8_t fork = 0;
-  uint32_t block = 0;
-};
-
-struct mismatch_info {
-  std::string file;
-  uint32_t block = 0;
-  uint32_t offset = 0;
-};
-
-struct verify_reply {
-  uint64_t relations = 0;
-  uint64_t pages = 0;
-  uint64_t mismatch_count = 0;
-  std::vector<mismatch_info> mismatches;  ///< the first ones
-};
-
-struct export_reply {
-  std::string directory;
-  std::string timeline;
-  uint64_t lsn = 0;
-  uint64_t size_bytes = 0;
-};
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, branch_info& x) {

@@ -36,6 +36,8 @@ constexpr std::array table = {
             "zstd's level for pages in image files"},
     setting{"log_level", word, "info", 0, 0, "trace|debug|info|warning|error",
             "what is written to the node's log: this and all that is graver"},
+    setting{"node_start_timeout", duration, "1min", 1 * s, 1 * h, "",
+            "how long `zenith start` waits until the node serves"},
     setting{"page_cache_size", size, "256MB", 1 * MB, 1 * TB, "",
             "memory for finished pages, shared by all connections"},
     setting{"page_request_timeout", duration, "10s", 10 * ms, 1 * h, "",

@@ -3,11 +3,13 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <system_error>
 
 namespace zenith {
@@ -18,6 +20,8 @@ tl::unexpected<error> failed(std::string_view what, const path& name, int reason
       reason == ENOENT ? errc::not_found : errc::io,
       fmt::format("{} {}: {}", what, name.string(), std::generic_category().message(reason)));
 }
+
+constexpr int attempts_max = 20;
 
 // The process id that the holder wrote, "?" where it has not yet.
 std::string holder(int descriptor) {
@@ -36,9 +40,15 @@ result<std::unique_ptr<file_lock>> file_lock::try_lock(const path& name) {
   const int descriptor = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (descriptor < 0) return failed("cannot open", name, errno);
   std::unique_ptr<file_lock> lock(new file_lock(descriptor));
-  int got;
-  do got = ::flock(descriptor, LOCK_EX | LOCK_NB);
-  while (got != 0 && errno == EINTR);
+  // holder_of has it for an instant, so one refusal proves nothing.
+  int got = 0;
+  for (int attempt = 0; attempt < attempts_max; ++attempt) {
+    got = ::flock(descriptor, LOCK_EX | LOCK_NB);
+    if (got == 0 || (errno != EINTR && errno != EWOULDBLOCK)) break;
+    const int reason = errno;
+    ::poll(nullptr, 0, 1);
+    errno = reason;
+  }
   if (got != 0 && errno == EWOULDBLOCK)
     return fail(errc::conflict,
                 fmt::format("{} is locked by process {}", name.string(), holder(descriptor)));
@@ -48,6 +58,16 @@ result<std::unique_ptr<file_lock>> file_lock::try_lock(const path& name) {
       ::pwrite(descriptor, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
     return failed("cannot write", name, errno);
   return lock;
+}
+
+result<std::optional<int>> file_lock::holder_of(const path& name) {
+  const int descriptor = ::open(name.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0 && errno == ENOENT) return std::nullopt;
+  if (descriptor < 0) return failed("cannot open", name, errno);
+  const file_lock closed_at_the_end(descriptor);
+  if (::flock(descriptor, LOCK_SH | LOCK_NB) == 0) return std::nullopt;
+  if (errno != EWOULDBLOCK) return failed("cannot ask for the lock of", name, errno);
+  return std::atoi(holder(descriptor).c_str());
 }
 
 file_lock::~file_lock() { ::close(descriptor_); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "storage/base/result.hpp"
 #include "storage/io/file_system.hpp"
@@ -16,6 +17,10 @@ class file_lock {
   /// Takes the lock, making the file where it does not exist. Errors: conflict where another holder
   /// has it (the message names its process), not_found (no such directory), io.
   static result<std::unique_ptr<file_lock>> try_lock(const path& name);
+
+  /// The process that holds the lock, none where it is free or there is no such file; takes nothing
+  /// that would make a try_lock elsewhere fail. The error is io.
+  static result<std::optional<int>> holder_of(const path& name);
 
   ~file_lock();
   file_lock(const file_lock&) = delete;

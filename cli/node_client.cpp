@@ -1,0 +1,116 @@
+// The running node, asked by CAF messages; the one file of the command line that compiles CAF.
+#include "cli/node_client.hpp"
+
+#include <signal.h>
+
+#include "actors/control_client.hpp"
+#include "storage/io/durable_file.hpp"
+#include "storage/repository/node_file.hpp"
+#include "storage/repository/secret.hpp"
+
+namespace zenith::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace zenith::actors;
+
+constexpr std::chrono::seconds connect_timeout{10};
+
+tl::unexpected<error> no_node(const fs::path& repository) {
+  return fail(errc::unavailable,
+              "no node runs on " + repository.string() + "; start it with: zenith start");
+}
+
+}  // namespace
+
+struct node_client::parts {
+  std::unique_ptr<control_client> client;
+};
+
+node_client::node_client(std::unique_ptr<parts> made) : parts_(std::move(made)) {}
+node_client::~node_client() = default;
+node_client::node_client(node_client&&) noexcept = default;
+node_client& node_client::operator=(node_client&&) noexcept = default;
+
+result<node_client> node_client::connect(const fs::path& repository) {
+  file_system& files = posix_file_system();
+  const fs::path name = repository / repository::node_file_name;
+  auto text = read_metadata_file(files, name);
+  if (!text && text.error().code == errc::not_found) return no_node(repository);
+  if (!text) return tl::unexpected<error>(text.error());
+  ZENITH_TRY_ASSIGN(const auto doors, repository::decode_node_file(*text));
+  ZENITH_TRY_ASSIGN(const auto secret,
+                    repository::read_secret(files, repository / repository::secret_file_name));
+  auto connected = control_client::connect(doors.cli_address, secret, connect_timeout);
+  if (!connected && connected.error().code == errc::unavailable) {
+    // A node that ended without a word leaves its file behind.
+    if (kill(doors.pid, 0) != 0) return no_node(repository);
+    return fail(errc::unavailable, "the node of " + repository.string() +
+                                       " does not answer: " + connected.error().message);
+  }
+  if (!connected) return tl::unexpected<error>(connected.error());
+  auto made = std::make_unique<parts>();
+  made->client = std::move(*connected);
+  return node_client(std::move(made));
+}
+
+result<node_status> node_client::status() {
+  return parts_->client->ask<node_status>(status_atom::value);
+}
+result<std::string> node_client::shut_down() {
+  return parts_->client->ask<std::string>(shutdown_atom::value);
+}
+
+result<std::vector<branch_info>> node_client::branches() {
+  return parts_->client->ask<std::vector<branch_info>>(branches_atom::value);
+}
+result<branch_made> node_client::make_branch(const std::string& name, const std::string& point) {
+  return parts_->client->ask<branch_made>(branch_atom::value, name, point);
+}
+result<std::string> node_client::delete_branch(const std::string& name, bool stop_its_compute) {
+  return parts_->client->ask<std::string>(unbranch_atom::value, name, stop_its_compute);
+}
+result<std::string> node_client::rename_branch(const std::string& from, const std::string& to) {
+  return parts_->client->ask<std::string>(rename_atom::value, from, to);
+}
+result<std::vector<tag_info>> node_client::tags() {
+  return parts_->client->ask<std::vector<tag_info>>(tags_atom::value);
+}
+result<tag_info> node_client::make_tag(const std::string& name, const std::string& point) {
+  return parts_->client->ask<tag_info>(tag_atom::value, name, point);
+}
+result<std::string> node_client::delete_tag(const std::string& name) {
+  return parts_->client->ask<std::string>(untag_atom::value, name);
+}
+result<point_info> node_client::resolve(const std::string& point) {
+  return parts_->client->ask<point_info>(resolve_atom::value, point);
+}
+
+result<compute_info> node_client::create_compute(const compute_request& request) {
+  return parts_->client->ask<compute_info>(pg_create_atom::value, request);
+}
+result<compute_info> node_client::start_compute(const std::string& name) {
+  return parts_->client->ask<compute_info>(pg_start_atom::value, name);
+}
+result<compute_info> node_client::stop_compute(const std::string& name, bool immediately) {
+  return parts_->client->ask<compute_info>(pg_stop_atom::value, name, immediately);
+}
+result<std::vector<compute_info>> node_client::computes() {
+  return parts_->client->ask<std::vector<compute_info>>(pg_list_atom::value);
+}
+result<std::string> node_client::destroy_compute(const std::string& name, bool forced) {
+  return parts_->client->ask<std::string>(pg_destroy_atom::value, name, forced);
+}
+
+result<export_reply> node_client::write_export(const std::string& point,
+                                               const std::string& directory) {
+  return parts_->client->ask<export_reply>(export_atom::value, point, directory);
+}
+result<page_reply> node_client::read_page(const page_request& request) {
+  return parts_->client->ask<page_reply>(page_atom::value, request);
+}
+result<verify_reply> node_client::verify(const std::string& point, const std::string& directory) {
+  return parts_->client->ask<verify_reply>(verify_atom::value, point, directory);
+}
+
+}  // namespace zenith::cli

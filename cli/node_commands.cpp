@@ -1,0 +1,127 @@
+// zenith start, stop and status.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "cli/commands.hpp"
+#include "cli/node_process.hpp"
+#include "cli/text.hpp"
+#include "storage/repository/repository.hpp"
+
+namespace zenith::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Beside what a node gives itself for stopping: its computes, then its timelines.
+constexpr int stop_timeout_factor = 10;
+
+json lsn_or_null(uint64_t position) {
+  return position == 0 ? json(nullptr) : json(shown_lsn(position));
+}
+
+json to_json(const actors::timeline_status& timeline) {
+  return json::object({{"id", timeline.id},
+                       {"branch", text_or_null(timeline.branch)},
+                       {"state", timeline.state},
+                       {"start_lsn", lsn_or_null(timeline.start_lsn)},
+                       {"last_lsn", lsn_or_null(timeline.last_lsn)},
+                       {"durable_lsn", lsn_or_null(timeline.durable_lsn)},
+                       {"source", text_or_null(timeline.source)},
+                       {"lag_bytes", timeline.lag_bytes},
+                       {"problem", text_or_null(timeline.problem)}});
+}
+
+std::string timelines_table(const std::vector<actors::timeline_status>& timelines) {
+  std::vector<std::vector<std::string>> rows;
+  std::string problems;
+  for (const auto& one : timelines) {
+    rows.push_back({one.branch, one.id, one.state, shown_lsn(one.last_lsn),
+                    shown_lsn(one.durable_lsn), one.source,
+                    one.source.empty() ? "" : shown_size(one.lag_bytes)});
+    if (!one.problem.empty())
+      problems += "! " + (one.branch.empty() ? one.id : one.branch) + ": " + one.problem + "\n";
+  }
+  return table({{"branch"},
+                {"timeline"},
+                {"state"},
+                {"received"},
+                {"durable"},
+                {"source"},
+                {"lag", column::side::right}},
+               rows) +
+         problems;
+}
+
+answer describe(const actors::node_status& status, bool is_running) {
+  std::vector<json> timelines;
+  for (const auto& one : status.timelines) timelines.push_back(to_json(one));
+  answer made{json::object({{"running", is_running},
+                            {"pid", is_running ? json(status.pid) : json(nullptr)},
+                            {"cli_address", text_or_null(status.cli_address)},
+                            {"page_address", text_or_null(status.page_address)},
+                            {"http_address", text_or_null(status.http_address)},
+                            {"version", status.version},
+                            {"timelines", json::array(timelines)}}),
+              ""};
+  if (is_running)
+    made.text = fmt::format("the node runs: pid {}, zenithd {}\ncommands  {}\npages     {}\n\n",
+                            status.pid, status.version, status.cli_address, status.page_address);
+  else
+    made.text = "no node runs; start it with: zenith start\n\n";
+  made.text += timelines_table(status.timelines);
+  return made;
+}
+
+// What the repository's files say where no node runs.
+result<actors::node_status> status_from_files(const fs::path& directory) {
+  ZENITH_TRY_ASSIGN(const auto opened,
+                    repository::repository::open(posix_file_system(), directory));
+  actors::node_status status;
+  status.version = ZENITH_VERSION;
+  for (const auto& metadata : opened.timelines()) {
+    auto& one = status.timelines.emplace_back();
+    one.id = to_string(metadata.id);
+    one.branch = opened.branch_of(metadata.id);
+    one.state = "idle";
+    one.start_lsn = metadata.start.value();
+  }
+  for (const error& damage : opened.damaged()) {
+    auto& one = status.timelines.emplace_back();
+    one.state = "failed";
+    one.problem = damage.message;
+  }
+  return status;
+}
+
+}  // namespace
+
+result<answer> run_start(const fs::path& repository) {
+  ZENITH_TRY_ASSIGN(const auto settings, read_settings(repository));
+  ZENITH_TRY_ASSIGN(const int pid, start_node(repository, settings.duration("node_start_timeout")));
+  ZENITH_TRY_ASSIGN(auto node, node_client::connect(repository));
+  ZENITH_TRY_ASSIGN(const auto status, node.status());
+  answer made = describe(status, /*is_running=*/true);
+  made.text = fmt::format("the node runs: pid {}\n", pid);
+  return made;
+}
+
+result<answer> run_stop(const fs::path& repository) {
+  ZENITH_TRY_ASSIGN(const auto settings, read_settings(repository));
+  ZENITH_TRY_ASSIGN(auto node, node_client::connect(repository));
+  ZENITH_TRY(node.shut_down());
+  ZENITH_TRY(wait_for_end(repository, settings.duration("shutdown_timeout") * stop_timeout_factor));
+  return answer{json::object({{"running", false}}), "the node stopped\n"};
+}
+
+result<answer> run_status(const fs::path& repository) {
+  ZENITH_TRY_ASSIGN(const auto running, running_node(repository));
+  if (!running) {
+    ZENITH_TRY_ASSIGN(const auto status, status_from_files(repository));
+    return describe(status, /*is_running=*/false);
+  }
+  ZENITH_TRY_ASSIGN(auto node, node_client::connect(repository));
+  ZENITH_TRY_ASSIGN(const auto status, node.status());
+  return describe(status, /*is_running=*/true);
+}
+
+}  // namespace zenith::cli
