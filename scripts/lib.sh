@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the scripts share: where the tree is, saying a step, and installing what is missing.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
