@@ -59,6 +59,12 @@ result<compute_info> start_server(self_pointer self) {
       return fail(errc::conflict, "port " + std::to_string(how.metadata.port) +
                                       " of 127.0.0.1 is in use by another program, and compute " +
                                       state.info.name + " was made with it");
+    // The control file is written last: without it the directory is not whole.
+    if (!fs::exists(pgdata(how) / "global" / "pg_control"))
+      return fail(errc::conflict,
+                  "compute " + state.info.name +
+                      " has no whole data directory; destroy it (zenith pg destroy " +
+                      state.info.name + " --force) and create it again");
     ZENITH_TRY(write_configuration(how));
     state.info.state = "starting";
     tell(self);

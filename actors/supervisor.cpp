@@ -14,7 +14,7 @@ supervisor::supervisor(caf::actor_config& config, supervisor_parameters paramete
       parameters_(std::move(parameters)),
       cache_(std::make_shared<layers::page_cache>(
           parameters_.settings.size_bytes("page_cache_size"))) {
-  set_down_handler([this](caf::down_msg& message) { timeline_down(message); });
+  set_down_handler([this](caf::down_msg& message) { child_down(message); });
   set_error_handler([](caf::error& failure) {
     spdlog::error("an answer that nobody waits for: {}", from_caf(failure).message);
   });
@@ -66,7 +66,7 @@ supervisor::behavior_type supervisor::make_behavior() {
       [this](stream_atom, const std::string& compute, const std::string& problem) {
         stream_changed(compute, problem);
       },
-      [this](watch_atom) {},
+      [this](watch_atom) { start_missing_receivers(); },
   };
 }
 
@@ -104,29 +104,31 @@ result<timeline_actor> supervisor::timeline_of(const timeline_id& id) {
   return made;
 }
 
-void supervisor::timeline_down(const caf::down_msg& message) {
+void supervisor::child_down(const caf::down_msg& message) {
+  if (shutting_down_) return;
+  const std::string reason = from_caf(message.reason).message;
   for (auto it = timelines_.begin(); it != timelines_.end(); ++it) {
     if (it->second.actor.address() != message.source) continue;
     const timeline_id id = it->first;
     timelines_.erase(it);
-    if (shutting_down_) return;
-    spdlog::warn("timeline {} ended: {}", to_string(id), from_caf(message.reason).message);
-    // The receiver that fed it ends with it; a new one finds the timeline spawned again.
-    if (compute_entry* writer = writer_of(id)) {
-      stop_receiver(*writer);
-      start_receiver(*writer);
-    }
+    spdlog::warn("timeline {} ended: {}", to_string(id), reason);
+    // The receiver that fed it ends; the next one finds the timeline spawned again.
+    if (compute_entry* writer = writer_of(id)) restart_receiver_later(*writer);
     return;
   }
   for (auto& [name, entry] : computes_) {
-    if (!entry.receiver || entry.receiver.address() != message.source) continue;
-    entry.receiver = nullptr;
-    entry.streaming = false;
-    if (!shutting_down_ && entry.info.state == "running") {
-      spdlog::warn("the receiver of {} ended: {}", name, from_caf(message.reason).message);
-      start_receiver(entry);
+    if (entry.receiver && entry.receiver.address() == message.source) {
+      spdlog::warn("the receiver of {} ended: {}", name, reason);
+      return restart_receiver_later(entry);
     }
-    return;
+    if (entry.actor.address() == message.source) {
+      spdlog::error("compute {} ended: {}", name, reason);
+      stop_receiver(entry);
+      if (const auto metadata = names().compute(name)) {
+        if (add_compute(*metadata).info.state == "running") restart_receiver_later(entry);
+      }
+      return;
+    }
   }
 }
 

@@ -43,6 +43,7 @@ class supervisor : public supervisor_actor::base {
     compute_info info;
     caf::actor receiver;  ///< while the server runs and is writable
     bool streaming = false;
+    std::chrono::milliseconds backoff{0};  ///< before the next receiver, after one ended
     std::vector<caf::typed_response_promise<compute_info>> waiting_for_stream;
   };
   /// A point as typed, with what its name stands for.
@@ -54,7 +55,7 @@ class supervisor : public supervisor_actor::base {
 
   // supervisor.cpp: timelines and the node.
   result<timeline_actor> timeline_of(const timeline_id& id);
-  void timeline_down(const caf::down_msg& message);
+  void child_down(const caf::down_msg& message);
   node_status status() const;
   caf::result<node_status> collect_status();
   caf::result<std::string> shut_down();
@@ -109,6 +110,8 @@ class supervisor : public supervisor_actor::base {
   void stream_changed(const std::string& name, const std::string& problem);
   void start_receiver(compute_entry& entry);
   void stop_receiver(compute_entry& entry);
+  void restart_receiver_later(compute_entry& entry);
+  void start_missing_receivers();
 
   caf::timespan request_timeout() const;
   repository::repository& names() const { return *parameters_.repository; }

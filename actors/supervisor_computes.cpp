@@ -1,6 +1,8 @@
 // The supervisor's servers: making, starting, stopping and following them.
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "actors/clock.hpp"
 #include "actors/errors.hpp"
 #include "actors/processes.hpp"
@@ -234,6 +236,19 @@ void supervisor::stop_receiver(compute_entry& entry) {
   entry.streaming = false;
 }
 
+void supervisor::restart_receiver_later(compute_entry& entry) {
+  stop_receiver(entry);
+  const auto least = parameters_.settings.duration("receiver_backoff_min");
+  const auto most = parameters_.settings.duration("receiver_backoff_max");
+  entry.backoff = std::clamp(entry.backoff * 2, least, most);
+  delayed_send(this, entry.backoff, watch_atom::value);
+}
+
+void supervisor::start_missing_receivers() {
+  for (auto& [name, entry] : computes_)
+    if (entry.info.state == "running") start_receiver(entry);
+}
+
 caf::result<compute_info> supervisor::start_compute(const std::string& name) {
   auto entry = compute_named(name);
   if (!entry) return to_caf(entry.error());
@@ -261,6 +276,7 @@ void supervisor::stream_changed(const std::string& name, const std::string& prob
   if (found == computes_.end()) return;
   compute_entry& entry = found->second;
   entry.streaming = problem.empty();
+  if (entry.streaming) entry.backoff = {};
   entry.info.problem = problem;
   if (!problem.empty()) spdlog::warn("compute {}: {}", name, problem);
   auto waiting = std::exchange(entry.waiting_for_stream, {});

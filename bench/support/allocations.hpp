@@ -1,0 +1,11 @@
+// allocations: counts what a program takes from the heap; who includes it gets the counting.
+#pragma once
+
+#include <cstdint>
+
+namespace zenith::bench {
+
+/// How often any thread of this program called operator new (but for over-aligned types).
+uint64_t allocations_so_far();
+
+}  // namespace zenith::bench
