@@ -1,0 +1,129 @@
+// A repository made and used by the real programs.
+#include "tests/support/zenith_repository.hpp"
+
+#include <signal.h>
+
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+#include "storage/io/file_lock.hpp"
+
+namespace zenith::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string contents_of(const fs::path& name) {
+  std::ifstream in(name, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+bool is_gone(pid_t process) { return ::kill(process, 0) != 0; }
+
+// The postmaster that runs on a data directory: its pid file may be an old one, so the process has
+// to be in there as well.
+pid_t postmaster_of(const fs::path& data) {
+  std::ifstream in(data / "postmaster.pid");
+  pid_t process = 0;
+  if (!(in >> process) || process <= 1) return 0;
+  std::error_code failure;
+  const fs::path cwd = fs::read_symlink("/proc/" + std::to_string(process) + "/cwd", failure);
+  return !failure && cwd == data ? process : 0;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += " " + word;
+  return text;
+}
+
+}  // namespace
+
+std::string zenith_program() { return ZENITH_PROGRAM; }
+
+zenith_repository::zenith_repository() : directory_(scratch_ / "repository") {}
+
+zenith_repository::~zenith_repository() {
+  try {
+    kill_node();
+    std::error_code failure;
+    for (const auto& entry : fs::directory_iterator(zenith_directory() / "computes", failure)) {
+      const pid_t process = postmaster_of(entry.path() / "pgdata");
+      if (process == 0) continue;
+      ::kill(process, SIGQUIT);
+      wait_until([&] { return is_gone(process); });
+    }
+  } catch (const std::exception&) {
+    // The test has said by now what went wrong.
+  }
+}
+
+zenith_result zenith_repository::run_as_typed(const std::vector<std::string>& arguments) const {
+  std::vector<std::string> command{zenith_program(), "--repo", directory_.string()};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  command_result ran = testing::run(command, run_as::myself);
+  zenith_result result;
+  result.exit_code = ran.exit_code;
+  result.json = nlohmann::json::parse(ran.output, nullptr, /*allow_exceptions=*/false);
+  result.output = std::move(ran.output);
+  result.errors = std::move(ran.errors);
+  return result;
+}
+
+zenith_result zenith_repository::run(const std::vector<std::string>& arguments) const {
+  std::vector<std::string> all{"--json"};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  return run_as_typed(all);
+}
+
+zenith_result zenith_repository::run_text(const std::vector<std::string>& arguments) const {
+  return run_as_typed(arguments);
+}
+
+nlohmann::json zenith_repository::run_ok(const std::vector<std::string>& arguments) const {
+  zenith_result result = run(arguments);
+  if (result.exit_code != 0 || result.json.is_discarded())
+    throw std::runtime_error("zenith" + joined(arguments) + " exited with " +
+                             std::to_string(result.exit_code) + "\n" + result.output +
+                             result.errors + node_log());
+  return std::move(result.json);
+}
+
+void zenith_repository::init_and_start(const std::vector<std::string>& init_arguments) const {
+  std::vector<std::string> init{"init"};
+  init.insert(init.end(), init_arguments.begin(), init_arguments.end());
+  run_ok(init);
+  run_ok({"start"});
+}
+
+std::string zenith_repository::conninfo(const std::string& server) const {
+  for (const auto& one : run_ok({"pg", "list"}))
+    if (one["name"] == server) return one["uri"];
+  throw std::runtime_error("there is no server " + server);
+}
+
+pid_t zenith_repository::node_process() const {
+  const auto holder = file_lock::holder_of(zenith_directory() / "lock");
+  return holder && *holder ? **holder : 0;
+}
+
+void zenith_repository::kill_node() const {
+  const pid_t process = node_process();
+  if (process <= 1) return;
+  ::kill(process, SIGKILL);
+  if (!wait_until([&] { return node_process() == 0; }))
+    throw std::runtime_error("the killed node still holds " + zenith_directory().string());
+}
+
+pid_t zenith_repository::server_process(const std::string& server) const {
+  return postmaster_of(zenith_directory() / "computes" / server / "pgdata");
+}
+
+std::string zenith_repository::node_log() const {
+  return contents_of(zenith_directory() / "log" / "zenithd.log");
+}
+
+}  // namespace zenith::testing
