@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "storage/base/assert.hpp"
 #include "storage/postgres/wal_page.hpp"
@@ -125,6 +126,20 @@ lsn first_true_byte(const wal_seam& seam, const wal::wal_source* source) {
   return first <= pg::wal_page_start(seam.from) ? first : seam.from;
 }
 
+// The pg_timeline of stand-ins before `first`: that of the first true page after it, for a reader
+// refuses a page whose pg_timeline is lower than that of one before (XLogReaderValidatePageHeader).
+result<pg_timeline> timeline_of_stand_ins(lsn first, const wal_seam& seam,
+                                          const wal::wal_source* source) {
+  const lsn page = pg::wal_page_start(first + (page_size_bytes - 1));
+  if (page + pg::short_page_header_size_bytes > seam.until) return seam.timeline;
+  bytes data(pg::short_page_header_size_bytes);
+  ZENITH_TRY(source->read(page, data));
+  pg::wal_page_header header;
+  std::memcpy(&header, data.data(), sizeof header);
+  const bool is_header = header.magic == pg::wal_page_magic && header.address == page.value();
+  return is_header ? pg_timeline{header.timeline} : seam.timeline;
+}
+
 }  // namespace
 
 result<void> write_wal(const wal_seam& seam, const wal::wal_source* source, backup_sink& sink) {
@@ -136,7 +151,8 @@ result<void> write_wal(const wal_seam& seam, const wal::wal_source* source, back
                             "there; choose a later point",
                             to_string(first), to_string(seam.until)));
   segment_writer writer{seam, sink};
-  for (const wal_piece& piece : stand_in_for_lost_wal(first, seam.timeline, seam.identity))
+  ZENITH_TRY_ASSIGN(const pg_timeline before, timeline_of_stand_ins(first, seam, source));
+  for (const wal_piece& piece : stand_in_for_lost_wal(first, before, seam.identity))
     ZENITH_TRY(writer.write(piece.at, piece.data));
   bytes buffer;
   for (lsn at = first; at < seam.until; at = at + buffer.size()) {

@@ -150,6 +150,40 @@ TEST(wal_seam, true_bytes_begin_at_the_first_page_that_is_wholly_kept) {
   EXPECT_EQ(data[0x4000], patterned_source::byte_at(lsn{0x204000}));
 }
 
+// WAL of pages that hold a header and nothing else.
+class headers_source final : public wal::wal_source {
+ public:
+  headers_source(lsn begin, lsn end, pg_timeline number) : begin_(begin), end_(end), of_(number) {}
+  lsn begin() const override { return begin_; }
+  lsn end() const override { return end_; }
+  result<void> read(lsn at, byte_span into) const override {
+    for (size_t i = 0; i < into.size(); ++i) {
+      const lsn page = pg::wal_page_start(at + i);
+      const bytes header = pg::encode_page_header(page, of_, 0, identity.system, segment);
+      const uint64_t offset = at + i - page;
+      into[i] = offset < header.size() ? header[offset] : std::byte{0};
+    }
+    return {};
+  }
+
+ private:
+  lsn begin_;
+  lsn end_;
+  pg_timeline of_;
+};
+
+TEST(wal_seam, stand_ins_carry_no_higher_pg_timeline_than_the_true_pages_after_them) {
+  const lsn at{0x200000 + 0x5428};
+  const headers_source parents{lsn{0x200000 + 0x2100}, at, pg_timeline{1}};
+  memory_sink sink;
+  ASSERT_TRUE(write_wal({identity, timeline, at, at,
+                         lay_out_record(at, checkpoint_like_record(lsn{8}), timeline, identity)},
+                        &parents, sink));
+  const bytes& data = sink.files.at(0).second;
+  EXPECT_EQ(load<pg::wal_page_header>(data.data()).timeline, 1u);
+  EXPECT_EQ(load<pg::wal_page_header>(data.data() + 0x4000).timeline, 1u);
+}
+
 TEST(wal_seam, wal_that_the_server_must_find_and_that_is_not_kept_is_an_error) {
   const lsn at{0x200000 + 0x5428};
   memory_sink sink;
