@@ -80,12 +80,16 @@ result<server_identity> replication_connection::identify() {
 }
 
 result<void> replication_connection::ensure_slot(const std::string& slot) {
+  // Asked first, because the server logs each attempt to make a slot that is there as an error.
+  // One row comes in any case, of NULLs where there is no such slot (walsender.c,
+  // ReadReplicationSlot).
+  const auto found = execute(connection_.get(), "READ_REPLICATION_SLOT \"" + slot + "\"");
+  if (PQresultStatus(found.get()) != PGRES_TUPLES_OK || PQntuples(found.get()) != 1)
+    return tl::unexpected<error>(failure("cannot look for the replication slot " + slot));
+  if (PQgetisnull(found.get(), 0, 0) == 0) return {};
   const auto made =
       execute(connection_.get(), "CREATE_REPLICATION_SLOT \"" + slot + "\" PHYSICAL RESERVE_WAL");
   if (PQresultStatus(made.get()) == PGRES_TUPLES_OK) return {};
-  const char* state = PQresultErrorField(made.get(), PG_DIAG_SQLSTATE);
-  constexpr std::string_view duplicate_object = "42710";
-  if (state != nullptr && state == duplicate_object) return {};
   return tl::unexpected<error>(failure("cannot make the replication slot " + slot));
 }
 
