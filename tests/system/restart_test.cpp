@@ -1,0 +1,130 @@
+// Nodes and servers that stop, die and come back, in every order: nothing acknowledged is lost.
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <atomic>
+#include <thread>
+
+#include "tests/support/postgres_server.hpp"
+#include "tests/support/zenith_repository.hpp"
+
+namespace zenith::testing {
+namespace {
+
+class restarts : public ::testing::Test {
+ protected:
+  restarts() {
+    repository.init_and_start();
+    repository.run_ok({"pg", "create", "main", "--start"});
+    execute("create table t(a int)");
+  }
+
+  std::string value(const std::string& sql) {
+    return sql_session(repository.conninfo("main")).value(sql);
+  }
+  void execute(const std::string& sql) { sql_session(repository.conninfo("main")).execute(sql); }
+  // What a branch of now holds: the node's own truth.
+  std::string rows_in_new_branch(const std::string& name) {
+    repository.run_ok({"branch", name});
+    repository.run_ok({"pg", "create", name, "--start"});
+    return sql_session(repository.conninfo(name)).value("select count(*) from t");
+  }
+
+  zenith_repository repository;
+};
+
+TEST_F(restarts, a_node_that_stops_takes_its_servers_along_and_brings_all_back) {
+  execute("insert into t values (1)");
+  repository.run_ok({"stop"});
+  EXPECT_EQ(repository.server_process("main"), 0);
+  EXPECT_EQ(repository.node_process(), 0);
+  repository.run_ok({"start"});
+  EXPECT_EQ(rows_in_new_branch("stopped"), "1");
+  repository.run_ok({"pg", "start", "main"});
+  execute("insert into t values (2)");
+  EXPECT_EQ(rows_in_new_branch("again"), "2");
+}
+
+TEST_F(restarts, a_server_stopped_and_started_under_the_node_goes_on) {
+  for (const bool immediate : {false, true, false}) {
+    execute("insert into t values (1)");
+    repository.run_ok(immediate ? std::vector<std::string>{"pg", "stop", "main", "--immediate"}
+                                : std::vector<std::string>{"pg", "stop", "main"});
+    repository.run_ok({"pg", "start", "main"});
+  }
+  EXPECT_EQ(rows_in_new_branch("after"), "3");
+}
+
+TEST_F(restarts, a_server_that_was_killed_is_noticed_and_started_again) {
+  execute("insert into t values (1)");
+  ASSERT_EQ(kill(repository.server_process("main"), SIGKILL), 0);
+  ASSERT_TRUE(wait_until([&] {
+    for (const auto& one : repository.run_ok({"pg", "list"}))
+      if (one["name"] == "main") return one["state"] == "failed";
+    return false;
+  }));
+  ASSERT_TRUE(wait_until([&] { return repository.run({"pg", "start", "main"}).exit_code == 0; }));
+  EXPECT_EQ(value("select count(*) from t"), "1");
+  EXPECT_EQ(rows_in_new_branch("after"), "1");
+}
+
+TEST_F(restarts, a_node_that_was_killed_adopts_the_servers_that_still_run) {
+  execute("insert into t values (1)");
+  const pid_t server = repository.server_process("main");
+  repository.kill_node();
+  execute("insert into t values (2)");
+  repository.run_ok({"start"});
+  EXPECT_EQ(repository.server_process("main"), server);
+  EXPECT_EQ(rows_in_new_branch("after"), "2");
+}
+
+TEST_F(restarts, a_server_that_ended_while_no_node_ran_is_drained_by_the_next_start) {
+  repository.kill_node();
+  execute("insert into t select generate_series(1, 500)");
+  const pid_t server = repository.server_process("main");
+  ASSERT_EQ(kill(server, SIGINT), 0);
+  ASSERT_TRUE(wait_until([&] { return repository.server_process("main") == 0; }));
+  repository.run_ok({"start"});
+  repository.run_ok({"pg", "stop", "main"});
+  EXPECT_EQ(rows_in_new_branch("after"), "500");
+}
+
+TEST_F(restarts, nothing_that_was_acknowledged_is_missing_after_the_node_was_killed_under_writes) {
+  repository.run_ok({"branch", "safe"});
+  repository.run_ok({"pg", "create", "safe", "--sync", "--start"});
+  for (int round = 0; round < 3; ++round) {
+    std::atomic<int> acknowledged{0};
+    std::atomic<bool> stop{false};
+    const std::string conninfo = repository.conninfo("safe");
+    const std::string number = std::to_string(round);
+    sql_session(conninfo).execute("create table w" + number + "(a int)");
+    std::thread writer([&] {
+      try {
+        sql_session session(conninfo);
+        while (!stop) {
+          session.execute("insert into w" + number + " values (1)");
+          ++acknowledged;
+        }
+      } catch (const std::exception&) {
+        // The server was killed with a commit under way: it was not acknowledged.
+      }
+    });
+    ASSERT_TRUE(wait_until([&] { return acknowledged > 100; }));
+    repository.kill_node();
+    // The writer waits in a commit now; its server dies too, and with it all that it had.
+    const pid_t server = repository.server_process("safe");
+    ASSERT_EQ(kill(server, SIGKILL), 0);
+    stop = true;
+    writer.join();
+    ASSERT_TRUE(wait_until([&] { return repository.server_process("safe") == 0; }));
+    repository.run_ok({"start"});
+    repository.run_ok({"pg", "destroy", "safe", "--force"});
+    repository.run_ok({"pg", "create", "safe", "--sync", "--start"});
+    const int kept = std::stoi(sql_session(conninfo).value("select count(*) from w" + number));
+    EXPECT_GE(kept, acknowledged.load());
+    EXPECT_LE(kept, acknowledged.load() + 1);
+  }
+}
+
+}  // namespace
+}  // namespace zenith::testing
