@@ -50,6 +50,15 @@ error program_failure(const compute_state& state, const std::string& what,
                                  " (its log: " + log_of(state.parameters).string() + ")"};
 }
 
+// The folder is the node's own and the port this compute's: what lies there is a dead server's.
+// PostgreSQL itself would refuse to start where another process has that server's number by now.
+void remove_stale_socket(const compute_parameters& how) {
+  const std::string name = ".s.PGSQL." + std::to_string(how.metadata.port);
+  std::error_code ignored;
+  fs::remove(how.socket_directory / name, ignored);
+  fs::remove(how.socket_directory / (name + ".lock"), ignored);
+}
+
 result<compute_info> start_server(self_pointer self) {
   compute_state& state = self->state;
   const compute_parameters& how = state.parameters;
@@ -65,6 +74,7 @@ result<compute_info> start_server(self_pointer self) {
                   "compute " + state.info.name +
                       " has no whole data directory; destroy it (zenith pg destroy " +
                       state.info.name + " --force) and create it again");
+    remove_stale_socket(how);
     ZENITH_TRY(write_configuration(how));
     state.info.state = "starting";
     tell(self);

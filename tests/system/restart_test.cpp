@@ -16,13 +16,12 @@ class restarts : public ::testing::Test {
   restarts() {
     repository.init_and_start();
     repository.run_ok({"pg", "create", "main", "--start"});
+    main = repository.conninfo("main");
     execute("create table t(a int)");
   }
 
-  std::string value(const std::string& sql) {
-    return sql_session(repository.conninfo("main")).value(sql);
-  }
-  void execute(const std::string& sql) { sql_session(repository.conninfo("main")).execute(sql); }
+  std::string value(const std::string& sql) { return sql_session(main).value(sql); }
+  void execute(const std::string& sql) { sql_session(main).execute(sql); }
   // What a branch of now holds: the node's own truth.
   std::string rows_in_new_branch(const std::string& name) {
     repository.run_ok({"branch", name});
@@ -31,6 +30,7 @@ class restarts : public ::testing::Test {
   }
 
   zenith_repository repository;
+  std::string main;  // how to reach that server, with no node to ask
 };
 
 TEST_F(restarts, a_node_that_stops_takes_its_servers_along_and_brings_all_back) {
@@ -92,10 +92,10 @@ TEST_F(restarts, a_server_that_ended_while_no_node_ran_is_drained_by_the_next_st
 TEST_F(restarts, nothing_that_was_acknowledged_is_missing_after_the_node_was_killed_under_writes) {
   repository.run_ok({"branch", "safe"});
   repository.run_ok({"pg", "create", "safe", "--sync", "--start"});
+  const std::string conninfo = repository.conninfo("safe");
   for (int round = 0; round < 3; ++round) {
     std::atomic<int> acknowledged{0};
     std::atomic<bool> stop{false};
-    const std::string conninfo = repository.conninfo("safe");
     const std::string number = std::to_string(round);
     sql_session(conninfo).execute("create table w" + number + "(a int)");
     std::thread writer([&] {
@@ -120,6 +120,7 @@ TEST_F(restarts, nothing_that_was_acknowledged_is_missing_after_the_node_was_kil
     repository.run_ok({"start"});
     repository.run_ok({"pg", "destroy", "safe", "--force"});
     repository.run_ok({"pg", "create", "safe", "--sync", "--start"});
+    ASSERT_EQ(repository.conninfo("safe"), conninfo);
     const int kept = std::stoi(sql_session(conninfo).value("select count(*) from w" + number));
     EXPECT_GE(kept, acknowledged.load());
     EXPECT_LE(kept, acknowledged.load() + 1);

@@ -56,8 +56,9 @@ TEST_F(story, a_branch_has_its_parent_s_data_and_each_side_its_own_writes) {
   repository.run_ok({"pg", "create", "deeper", "deep/er", "--start"});
   EXPECT_EQ(value("deeper", "select count(*) from t"), "900");
   for (const char* server : {"main", "dev", "deeper"})
-    run_ok({pg_program("pg_amcheck"), "--all", "--heapallindexed", "--install-missing", "-d",
-            repository.conninfo(server)});
+    run_ok({pg_program("pg_amcheck"), "--all", "--heapallindexed", "--install-missing", "-h",
+            value(server, "show unix_socket_directories"), "-p", value(server, "show port"), "-U",
+            "postgres"});
 }
 
 TEST_F(story, a_moment_before_a_mistake_is_a_branch_away) {
