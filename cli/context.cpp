@@ -21,12 +21,6 @@ std::string named_place(const command_line& line) {
   return from_environment != nullptr ? from_environment : "";
 }
 
-fs::path whole_path(const fs::path& place) {
-  fs::path whole = fs::absolute(place).lexically_normal();
-  // "dir/" would have an empty last part.
-  return whole.has_filename() ? whole : whole.parent_path();
-}
-
 bool is_repository(const fs::path& folder) {
   std::error_code ignored;
   return fs::is_directory(folder, ignored);
@@ -34,9 +28,15 @@ bool is_repository(const fs::path& folder) {
 
 }  // namespace
 
+fs::path absolute_path(const fs::path& place) {
+  fs::path whole = fs::absolute(place).lexically_normal();
+  // "dir/" would have an empty last part.
+  return whole.has_filename() ? whole : whole.parent_path();
+}
+
 result<fs::path> find_repository(const command_line& line) {
   if (const std::string place = named_place(line); !place.empty()) {
-    const fs::path whole = whole_path(place);
+    const fs::path whole = absolute_path(place);
     if (is_repository(whole / folder_name)) return whole / folder_name;
     if (whole.filename() == folder_name && is_repository(whole)) return whole;
     return fail(errc::not_found, "there is no repository in " + whole.string() +
@@ -54,7 +54,7 @@ result<fs::path> find_repository(const command_line& line) {
 
 fs::path new_repository(const command_line& line) {
   const std::string place = named_place(line);
-  const fs::path whole = whole_path(place.empty() ? fs::current_path() : fs::path(place));
+  const fs::path whole = absolute_path(place.empty() ? fs::current_path() : fs::path(place));
   return whole.filename() == folder_name ? whole : whole / folder_name;
 }
 

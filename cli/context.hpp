@@ -25,6 +25,9 @@ result<std::filesystem::path> find_repository(const command_line& line);
 /// Where `init` makes one: DIR/.zenith, whether or not it exists.
 std::filesystem::path new_repository(const command_line& line);
 
+/// Absolute and with no "." or ".." parts, whether or not it exists.
+std::filesystem::path absolute_path(const std::filesystem::path& place);
+
 /// The repository's settings, with no node needed.
 result<config::settings> read_settings(const std::filesystem::path& repository);
 

@@ -1,5 +1,6 @@
 // zenith's main: runs one command and prints its answer.
 #include <signal.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <exception>
@@ -10,6 +11,7 @@
 
 namespace {
 
+namespace fs = std::filesystem;
 using namespace zenith;
 using namespace zenith::cli;
 
@@ -17,7 +19,7 @@ void print(std::FILE* where, const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), where);
 }
 
-result<answer> ask_node(node_client& node, const command_line& line) {
+result<answer> ask_node(const fs::path& repository, node_client& node, const command_line& line) {
   switch (line.what) {
     case command::branch_list:
       return run_branch_list(node);
@@ -45,15 +47,47 @@ result<answer> ask_node(node_client& node, const command_line& line) {
       return run_pg_list(node);
     case command::pg_destroy:
       return run_pg_destroy(node, line);
+    case command::pg_psql:
+      return run_pg_psql(repository, node, line);
+    case command::export_:
+      return run_export(node, line);
+    case command::page:
+      return run_page(node, line);
+    case command::verify:
+      return run_verify(node, line);
     default:
-      return fail(errc::unsupported, "this command comes in a later version");
+      return fail(errc::unsupported, "this command needs no node");
   }
 }
 
-result<answer> run(const command_line& line) {
+// What this version has no code for yet; empty for all else.
+const char* later_command(command what) {
+  switch (what) {
+    case command::import:
+      return "import";
+    case command::gc:
+      return "gc";
+    case command::compact:
+      return "compact";
+    default:
+      return nullptr;
+  }
+}
+
+// Root stays root for what touches the caller's own files; the rest is done as the owner.
+bool runs_as_caller(const command_line& line) {
+  return line.what == command::page || line.what == command::pg_psql;
+}
+
+result<answer> run(command_line line) {
+  if (const char* later = later_command(line.what))
+    return fail(errc::unsupported, std::string("zenith ") + later + " comes in a later version");
   if (line.what == command::init) return run_init(line);
-  ZENITH_TRY_ASSIGN(const auto repository, find_repository(line));
-  ZENITH_TRY(become_owner_of(repository));
+  ZENITH_TRY_ASSIGN(const fs::path repository, find_repository(line));
+  // The node has another current directory, and its user may not be able to enter this one.
+  if (!line.directory.empty()) line.directory = absolute_path(line.directory).string();
+  if (line.what == command::export_) ZENITH_TRY(prepare_export(repository, line));
+  if (!runs_as_caller(line)) ZENITH_TRY(become_owner_of(repository));
   switch (line.what) {
     case command::start:
       return run_start(repository);
@@ -61,11 +95,13 @@ result<answer> run(const command_line& line) {
       return run_stop(repository);
     case command::status:
       return run_status(repository);
+    case command::config:
+      return run_config(repository, line);
     default:
       break;
   }
   ZENITH_TRY_ASSIGN(node_client node, node_client::connect(repository));
-  return ask_node(node, line);
+  return ask_node(repository, node, line);
 }
 
 // A message is one line, whatever it quotes.
@@ -76,27 +112,42 @@ std::string one_line(std::string text) {
   return text;
 }
 
+// A directory that `verify` cannot compare is wrong usage; all other failures are failures.
+int exit_code_of(const command_line& line, const error& failure) {
+  return line.what == command::verify && failure.code == errc::conflict ? 2 : 1;
+}
+
+int run_program(int argc, char** argv) {
+  const auto parsed = parse_command_line(argc, argv);
+  if (const auto* only = std::get_if<only_text>(&parsed)) {
+    print(stdout, only->output);
+    print(stderr, only->errors);
+    return only->exit_code;
+  }
+  const auto& line = std::get<command_line>(parsed);
+  const auto done = run(line);
+  if (!done) {
+    print(stderr, "zenith: " + one_line(done.error().message) + "\n");
+    return exit_code_of(line, done.error());
+  }
+  print(stdout, line.json ? done->value.text() + "\n" : done->text);
+  return done->exit_code;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
+  int exit_code = 1;
   try {
-    const auto parsed = parse_command_line(argc, argv);
-    if (const auto* only = std::get_if<only_text>(&parsed)) {
-      print(stdout, only->output);
-      print(stderr, only->errors);
-      return only->exit_code;
-    }
-    const auto& line = std::get<command_line>(parsed);
-    const auto done = run(line);
-    if (!done) {
-      print(stderr, "zenith: " + one_line(done.error().message) + "\n");
-      return 1;
-    }
-    print(stdout, line.json ? done->value.text() + "\n" : done->text);
-    return done->exit_code;
+    exit_code = run_program(argc, argv);
   } catch (const std::exception& unexpected) {
     print(stderr, "zenith: " + one_line(unexpected.what()) + "\n");
-    return 1;
   }
+  if (std::fflush(stdout) != 0 && exit_code == 0) {
+    print(stderr, "zenith: cannot write the answer to standard output\n");
+    exit_code = 1;
+  }
+  // CAF's own destruction can hang (its issue 1110) and adds nothing.
+  _exit(exit_code);
 }
