@@ -2,6 +2,7 @@
 #include "tests/support/zenith_repository.hpp"
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <sstream>
@@ -96,6 +97,11 @@ void zenith_repository::init_and_start(const std::vector<std::string>& init_argu
   std::vector<std::string> init{"init"};
   init.insert(init.end(), init_arguments.begin(), init_arguments.end());
   run_ok(init);
+  // Repositories of tests that run at the same time must not choose each other's ports.
+  constexpr int ports_each = 50;
+  const int first = 20000 + getpid() % 500 * ports_each;
+  run_ok({"config", "compute_port_last", std::to_string(first + ports_each - 1)});
+  run_ok({"config", "compute_port_first", std::to_string(first)});
   run_ok({"start"});
 }
 

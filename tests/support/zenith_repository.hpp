@@ -46,7 +46,7 @@ class zenith_repository {
   /// run(), which has to exit with 0 and give JSON; throws with what it said otherwise.
   nlohmann::json run_ok(const std::vector<std::string>& arguments) const;
 
-  /// init and start, as most tests begin.
+  /// init and start, as most tests begin, with a range of ports of the test's own.
   void init_and_start(const std::vector<std::string>& init_arguments = {}) const;
   /// A connection's text to a server of `pg create` or `pg start`.
   std::string conninfo(const std::string& server) const;

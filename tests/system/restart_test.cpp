@@ -127,5 +127,17 @@ TEST_F(restarts, nothing_that_was_acknowledged_is_missing_after_the_node_was_kil
   }
 }
 
+TEST_F(restarts, a_server_of_another_cluster_is_refused_with_both_system_identifiers) {
+  repository.run_ok({"pg", "stop", "main"});
+  const auto pgdata = repository.zenith_directory() / "computes" / "main" / "pgdata";
+  std::filesystem::remove_all(pgdata);
+  run_ok(
+      {pg_program("initdb"), "-D", pgdata.string(), "-U", "postgres", "--auth=trust", "--no-sync"});
+  const auto started = repository.run({"pg", "start", "main"});
+  EXPECT_EQ(started.exit_code, 1);
+  EXPECT_NE(started.errors.find("system identifier is "), std::string::npos) << started.errors;
+  EXPECT_NE(started.errors.find("it is another cluster"), std::string::npos) << started.errors;
+}
+
 }  // namespace
 }  // namespace zenith::testing

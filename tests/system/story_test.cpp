@@ -1,8 +1,11 @@
 // The main job: servers on branches of one history, isolated, from any moment, in any mode.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <fstream>
 
+#include "storage/base/lsn.hpp"
 #include "tests/support/postgres_server.hpp"
 #include "tests/support/zenith_repository.hpp"
 
@@ -185,12 +188,17 @@ TEST_F(story, the_wal_of_a_branch_is_one_chain_that_pg_waldump_reads_across_the_
   const fs::path first = *fs::directory_iterator(wal);
   EXPECT_TRUE(first.filename().string().starts_with("00000002")) << first;
   const std::string text = run({pg_program("pg_waldump"), first.string()}).output;
-  const std::string seam = "lsn: 0/" + made["start_lsn"].get<std::string>().substr(2);
-  EXPECT_NE(text.find("CHECKPOINT_SHUTDOWN"), std::string::npos);
-  EXPECT_GT(std::count(text.begin(), text.end(), '\n'), 1000);
-  // The parent's bytes come before the branch point, the child's after it.
-  const std::string start = made["start_lsn"].get<std::string>().substr(2);
-  EXPECT_NE(text.find(start), std::string::npos) << "no record at the branch point " << start;
+  // The parent's records, the child's checkpoint at the branch point, the child's records.
+  const lsn start = *parse_lsn(made["start_lsn"].get<std::string>());
+  char seam[64];
+  std::snprintf(seam, sizeof seam, "lsn: %X/%08X, prev ",
+                static_cast<unsigned>(start.value() >> 32), static_cast<unsigned>(start.value()));
+  const size_t at = text.find(seam);
+  ASSERT_NE(at, std::string::npos) << "no record at " << seam;
+  EXPECT_NE(text.substr(at, text.find('\n', at) - at).find("CHECKPOINT_SHUTDOWN"),
+            std::string::npos);
+  EXPECT_GT(std::count(text.begin(), text.begin() + static_cast<long>(at), '\n'), 1000);
+  EXPECT_GT(std::count(text.begin() + static_cast<long>(at), text.end(), '\n'), 1000);
 }
 
 TEST_F(story, a_synchronous_commit_returns_once_the_node_has_it) {
