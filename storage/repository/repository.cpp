@@ -101,6 +101,8 @@ result<void> repository::make_way(const path& folder, std::string_view name) {
   const path target = folder / name;
   ZENITH_TRY_ASSIGN(const bool in_the_way, files_->exists(target));
   if (in_the_way) ZENITH_TRY(files_->remove_all(target));
+  // The folder itself is durable since the repository was made.
+  if (target.parent_path() == folder) return {};
   return create_directories_durably(*files_, target.parent_path());
 }
 
@@ -111,7 +113,8 @@ result<void> repository::create_branch(std::string_view name, const timeline_met
                 fmt::format("there is a timeline {} already", to_string(timeline.id)));
   if (timeline.ancestor) ZENITH_TRY(this->timeline(timeline.ancestor->timeline));
   const path folder = timeline_directory(timeline.id);
-  ZENITH_TRY(create_directories_durably(*files_, folder));
+  ZENITH_TRY(files_->create_directories(folder));
+  ZENITH_TRY(files_->sync_directory(timelines_directory()));
   ZENITH_TRY(write_metadata_file(*files_, folder / "timeline.json", encode(timeline)));
   std::erase(strays_, timeline.id);
   timelines_.emplace(timeline.id, timeline);
