@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
 #include "storage/base/lsn.hpp"
 
@@ -121,12 +122,16 @@ std::string branch_tree(const std::vector<actors::branch_info>& branches, timest
   std::sort(sorted.begin(), sorted.end(), [](const auto* a, const auto* b) {
     return std::tie(a->start_lsn, a->name) < std::tie(b->start_lsn, b->name);
   });
+  std::set<std::string> names;
+  for (const auto* branch : sorted) names.insert(branch->name);
+  // A parent that cannot be read is not listed; its children are, all the same.
+  const auto is_root = [&](const auto* branch) { return !names.contains(branch->parent); };
   children_map children;
   for (const auto* branch : sorted)
-    if (!branch->parent.empty()) children.emplace(branch->parent, branch);
+    if (!is_root(branch)) children.emplace(branch->parent, branch);
   std::vector<std::vector<std::string>> rows;
   for (const auto* branch : sorted)
-    if (branch->parent.empty()) add_branch(*branch, "", "", children, now, rows);
+    if (is_root(branch)) add_branch(*branch, "", "", children, now, rows);
   return table({{"branch"}, {"starts at"}, {"ends at"}, {"created"}}, rows);
 }
 
