@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "cli/completion.hpp"
@@ -26,10 +27,16 @@ app* add(app* parent, command_line& line, command what, const char* name, const 
   return sub;
 }
 
-// A positional argument, named as it is shown.
+// A positional argument, named as it is shown. An empty one, as an unset variable of a script gives
+// it, would pass for none.
 template <class Value>
 CLI::Option* add_argument(app* sub, const char* name, Value& value, const char* text) {
-  return sub->add_option(name, value, text)->type_name("");
+  CLI::Option* added = sub->add_option(name, value, text)->type_name("");
+  if constexpr (std::is_same_v<Value, std::string>)
+    added->check([](const std::string& typed) {
+      return typed.empty() ? std::string("is empty; leave it out, or give one") : std::string();
+    });
+  return added;
 }
 
 std::string check_segment_size(const std::string& text) {

@@ -1,10 +1,11 @@
 // The running node, asked by CAF messages; the one file of the command line that compiles CAF.
 #include "cli/node_client.hpp"
 
-#include <signal.h>
+#include <fmt/format.h>
 
 #include "actors/control_client.hpp"
 #include "storage/io/durable_file.hpp"
+#include "storage/io/file_lock.hpp"
 #include "storage/repository/node_file.hpp"
 #include "storage/repository/secret.hpp"
 
@@ -45,9 +46,14 @@ result<node_client> node_client::connect(const fs::path& repository) {
   auto connected = control_client::connect(doors.cli_address, secret, connect_timeout);
   if (!connected && connected.error().code == errc::unavailable) {
     // A node that ended without a word leaves its file behind.
-    if (kill(doors.pid, 0) != 0) return no_node(repository);
-    return fail(errc::unavailable, "the node of " + repository.string() +
-                                       " does not answer: " + connected.error().message);
+    ZENITH_TRY_ASSIGN(const auto running,
+                      file_lock::holder_of(repository / repository::lock_file_name));
+    if (!running) return no_node(repository);
+    return fail(errc::unavailable,
+                fmt::format("the node (pid {}) of {} does not answer: {}; has the secret in {} "
+                            "changed since it started?",
+                            *running, repository.string(), connected.error().message,
+                            (repository / repository::secret_file_name).string()));
   }
   if (!connected) return tl::unexpected<error>(connected.error());
   auto made = std::make_unique<parts>();
