@@ -50,15 +50,26 @@ class arrived_views {
   std::vector<answer> answers_;
 };
 
-/// One request of a connection.
+/// One request of a connection. It is answered even where the timeline ends and nobody reads the
+/// message that holds the waiter.
 class tagged_waiter final : public view_waiter {
  public:
   tagged_waiter(std::shared_ptr<arrived_views> to, uint64_t tag) : to_(std::move(to)), tag_(tag) {}
-  void deliver(result<layers::view_ptr> view) override { to_->put(tag_, std::move(view)); }
+  ~tagged_waiter() override {
+    if (!delivered_)
+      to_->put(tag_, fail(errc::unavailable, "the timeline ended before it had answered"));
+  }
+  tagged_waiter(const tagged_waiter&) = delete;
+  tagged_waiter& operator=(const tagged_waiter&) = delete;
+  void deliver(result<layers::view_ptr> view) override {
+    delivered_ = true;
+    to_->put(tag_, std::move(view));
+  }
 
  private:
   std::shared_ptr<arrived_views> to_;
   uint64_t tag_;
+  bool delivered_ = false;
 };
 
 }  // namespace zenith::actors

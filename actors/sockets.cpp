@@ -32,8 +32,9 @@ tl::unexpected<error> failure(const std::string& what, const std::filesystem::pa
 // Waits until the socket is ready or the deadline comes.
 result<void> wait_for(int socket, short events, deadline until) {
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        until - std::chrono::steady_clock::now());
+    // Rounded up: the time that was granted is not cut short.
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
     if (left.count() <= 0) return fail(errc::unavailable, "the peer did not answer in time");
     pollfd polled{socket, events, 0};
     const int ready = poll(&polled, 1, static_cast<int>(left.count()));

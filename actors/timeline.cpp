@@ -30,12 +30,13 @@ error closing() { return {errc::unavailable, "the timeline is closing"}; }
 void wait_for(self_pointer self, repository::arrival_queue& queue, lsn until,
               std::function<void(result<void>)> done) {
   timeline_state& state = self->state;
-  const bool kept = queue.add(
-      until, steady::now() + state.parameters.arrival_timeout, [self, until, done](arrival a) {
-        if (a == arrival::arrived) return done({});
-        done(tl::unexpected<error>(a == arrival::ended ? closing()
-                                                       : not_arrived(self->state, until)));
-      });
+  const bool kept =
+      queue.add(until, self->clock().now() + state.parameters.arrival_timeout,
+                [self, until, done](arrival a) {
+                  if (a == arrival::arrived) return done({});
+                  done(tl::unexpected<error>(
+                      a == arrival::ended ? closing() : not_arrived(self->state, until)));
+                });
   if (!kept)
     return done(fail(errc::limit, "too many requests wait for WAL of timeline " +
                                       to_string(state.store->metadata().id)));
@@ -43,6 +44,13 @@ void wait_for(self_pointer self, repository::arrival_queue& queue, lsn until,
     state.sweep_scheduled = true;
     self->delayed_send(self, sweep_interval, sweep_atom::value);
   }
+}
+
+// A timeline that could not be opened answers what it was asked until then, and ends, so that the
+// next request finds a new actor that tries again.
+const error& why_not_open(self_pointer self) {
+  caf::anon_send(caf::actor_cast<timeline_actor>(self), close_atom::value);
+  return *self->state.failure;
 }
 
 void make_durable(self_pointer self) {
@@ -77,7 +85,7 @@ void append(self_pointer self, const wal_chunk& chunk) {
 
 void answer_with_view(self_pointer self, lsn at, std::function<void(result<view_ptr>)> answer) {
   timeline_state& state = self->state;
-  if (!state.store) return answer(tl::unexpected<error>(*state.failure));
+  if (!state.store) return answer(tl::unexpected<error>(why_not_open(self)));
   if (!at.is_valid())
     return answer(fail(errc::invalid_argument,
                        "a request names LSN 0/0; each has to say as of "
@@ -99,7 +107,7 @@ result<point_found> find_durable(timeline_state& state, const point_query& query
 
 caf::result<point_found> answer_with_point(self_pointer self, const point_query& query) {
   timeline_state& state = self->state;
-  if (!state.store) return to_caf(*state.failure);
+  if (!state.store) return to_caf(why_not_open(self));
   const bool by_end = query.kind == repository::point_kind::end;
   const lsn there = by_end ? state.store->received() : state.store->end();
   const lsn wanted = query.kind == repository::point_kind::time ? lsn{} : query.position;
@@ -163,28 +171,26 @@ void open(self_pointer self, timeline_actor parent) {
              });
 }
 
-// Runs `act` on the store, or answers why there is none and ends, so that a new actor tries again.
+// Runs `act` on the store, or answers why there is none.
 template <class Answer, class Act>
 caf::result<Answer> with_store(self_pointer self, Act act) {
   timeline_state& state = self->state;
-  if (!state.store) {
-    self->quit();
-    return to_caf(*state.failure);
-  }
+  if (!state.store) return to_caf(why_not_open(self));
   return reply<Answer>(act(*state.store));
 }
 
 }  // namespace
+
+timeline_state::~timeline_state() {
+  if (records) records->end();
+  if (received) received->end();
+}
 
 timeline_actor::behavior_type timeline(self_pointer self, timeline_parameters parameters,
                                        timeline_actor parent) {
   self->state.records.emplace(parameters.waiting_max);
   self->state.received.emplace(parameters.waiting_max);
   self->state.parameters = std::move(parameters);
-  self->attach_functor([self] {
-    self->state.records->end();
-    self->state.received->end();
-  });
   open(self, std::move(parent));
   return {
       [=](wal_atom, const wal_chunk_ptr& chunk) { append(self, *chunk); },
@@ -236,9 +242,10 @@ timeline_actor::behavior_type timeline(self_pointer self, timeline_parameters pa
         });
       },
       [=](status_atom) { return status_of(self->state); },
-      [=](close_atom) {
+      [=](close_atom) -> caf::result<lsn> {
         self->quit();
-        return with_store<lsn>(self, [&](auto& store) { return store.sync(); });
+        if (!self->state.store) return to_caf(*self->state.failure);
+        return reply<lsn>(self->state.store->sync());
       },
       [=](sync_wal_atom) {
         self->state.sync_scheduled = false;
@@ -247,8 +254,9 @@ timeline_actor::behavior_type timeline(self_pointer self, timeline_parameters pa
       [=](sweep_atom) {
         timeline_state& state = self->state;
         state.sweep_scheduled = false;
-        state.records->expire(steady::now());
-        state.received->expire(steady::now());
+        const auto time = self->clock().now();
+        state.records->expire(time);
+        state.received->expire(time);
         if (state.records->empty() && state.received->empty()) return;
         state.sweep_scheduled = true;
         self->delayed_send(self, sweep_interval, sweep_atom::value);

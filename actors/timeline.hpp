@@ -18,8 +18,14 @@ struct timeline_parameters {
   size_t waiting_max = 10'000;
 };
 
-/// What the actor holds.
+/// What the actor holds. CAF destroys it when the actor ends, before it tells those who monitor the
+/// actor; who still waits for WAL is told then.
 struct timeline_state {
+  timeline_state() = default;
+  timeline_state(const timeline_state&) = delete;
+  timeline_state& operator=(const timeline_state&) = delete;
+  ~timeline_state();
+
   static inline const char* name = "timeline";
 
   timeline_parameters parameters;
