@@ -1,6 +1,7 @@
 // One connection that receives WAL, by libpq.
 #include "actors/replication.hpp"
 
+#include <fmt/format.h>
 #include <libpq-fe.h>
 #include <poll.h>
 
@@ -10,6 +11,8 @@
 
 namespace zenith::actors {
 namespace {
+
+constexpr int supported_major_version = 15;
 
 using result_ptr = std::unique_ptr<PGresult, decltype(&PQclear)>;
 
@@ -31,6 +34,32 @@ bool parse(std::string_view text, Integer& value) {
 }
 
 }  // namespace
+
+result<void> check_server(const server_identity& found, system_identifier system,
+                          pg_timeline timeline) {
+  const int major = found.version / 10000;
+  if (major != supported_major_version)
+    return fail(errc::unsupported, fmt::format("the server is PostgreSQL {}, expected {}", major,
+                                               supported_major_version));
+  if (found.system != system)
+    return fail(errc::conflict,
+                fmt::format("the server's system identifier is {}, expected {}: it is another "
+                            "cluster",
+                            to_string(found.system), to_string(system)));
+  if (found.timeline != timeline)
+    return fail(errc::conflict, fmt::format("the server is on pg_timeline {}, expected {}: its "
+                                            "history is another one",
+                                            static_cast<uint32_t>(found.timeline),
+                                            static_cast<uint32_t>(timeline)));
+  return {};
+}
+
+result<void> check_nothing_lost(const server_identity& found, lsn received) {
+  if (found.flushed >= received) return {};
+  return fail(errc::conflict, fmt::format("the server has written up to {}, the timeline holds its "
+                                          "WAL up to {}: the server lost what it had confirmed",
+                                          to_string(found.flushed), to_string(received)));
+}
 
 void replication_connection::finish::operator()(pg_conn* connection) const { PQfinish(connection); }
 

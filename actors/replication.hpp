@@ -24,6 +24,13 @@ struct server_identity {
   lsn flushed;
 };
 
+/// Whether it is a server that may write to a timeline of this cluster and pg_timeline. Errors:
+/// unsupported (another major version), conflict; they say expected and found.
+result<void> check_server(const server_identity& found, system_identifier system,
+                          pg_timeline timeline);
+/// Whether it still has all of the WAL that was received from it. Error: conflict.
+result<void> check_nothing_lost(const server_identity& found, lsn received);
+
 /// A physical replication connection. Owned by one thread.
 class replication_connection {
  public:

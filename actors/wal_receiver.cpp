@@ -76,19 +76,7 @@ class receiver {
 
   result<void> start(replication_connection& connection) {
     ZENITH_TRY_ASSIGN(const auto server, connection.identify());
-    if (server.version / 10000 != 15)
-      return fail(errc::unsupported, "the server is PostgreSQL " +
-                                         std::to_string(server.version / 10000) + ", expected 15");
-    if (server.system != how_.system)
-      return fail(errc::conflict, "the server's system identifier is " + to_string(server.system) +
-                                      ", expected " + to_string(how_.system) +
-                                      ": it is another cluster");
-    if (server.timeline != how_.timeline)
-      return fail(errc::conflict, "the server is on pg_timeline " +
-                                      std::to_string(static_cast<uint32_t>(server.timeline)) +
-                                      ", expected " +
-                                      std::to_string(static_cast<uint32_t>(how_.timeline)) +
-                                      ": its history is another one");
+    ZENITH_TRY(check_server(server, how_.system, how_.timeline));
     ZENITH_TRY(connection.ensure_slot(how_.slot));
     window_ = std::make_shared<receiver_window>();
     result<lsn> from = fail(errc::unavailable, "the timeline does not answer");
@@ -96,10 +84,7 @@ class receiver {
         .receive([&](lsn at) { from = at; },
                  [&](caf::error& failure) { from = tl::unexpected<error>(from_caf(failure)); });
     ZENITH_TRY(from);
-    if (server.flushed < *from)
-      return fail(errc::conflict, "the server has written up to " + to_string(server.flushed) +
-                                      ", the timeline holds its WAL up to " + to_string(*from) +
-                                      ": the server lost what it had confirmed");
+    ZENITH_TRY(check_nothing_lost(server, *from));
     sent_ = *from;
     return connection.start(how_.slot, *from, how_.timeline);
   }
