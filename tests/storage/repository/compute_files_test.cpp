@@ -28,8 +28,7 @@ TEST(compute_files, quotes_what_could_end_a_value) {
 TEST(compute_files, a_synchronous_server_waits_for_the_receiver_and_only_for_it) {
   compute_settings settings;
   settings.receiver_name = "zenith";
-  EXPECT_EQ(generated_configuration(settings).find("synchronous_standby_names"),
-            std::string::npos);
+  EXPECT_EQ(generated_configuration(settings).find("synchronous_standby_names"), std::string::npos);
   settings.commit = commit_mode::synchronous;
   EXPECT_NE(generated_configuration(settings).find("synchronous_standby_names = '\"zenith\"'"),
             std::string::npos);
