@@ -11,8 +11,9 @@
 
 namespace zenith::actors {
 
-/// Written by the timeline, read by the receiver. The receiver stops reading from its server while
-/// too much of what it sent is not durable, and reports each advance at once.
+/// Written by the timeline, read by the receiver (but for the server's end). The receiver stops
+/// reading from its server while too much of what it sent is not durable, and reports each advance
+/// at once.
 class receiver_window {
  public:
   receiver_window() : wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) { ZENITH_ASSERT(wake_ >= 0); }
@@ -25,6 +26,15 @@ class receiver_window {
     wake();
   }
   lsn durable() const { return lsn{durable_.load(std::memory_order_acquire)}; }
+
+  /// How far the server has written, as it last said; set by the receiver.
+  void set_server_end(lsn end) { server_end_.store(end.value(), std::memory_order_relaxed); }
+  /// What the server has written and the timeline does not hold durably.
+  uint64_t lag_bytes() const {
+    const uint64_t end = server_end_.load(std::memory_order_relaxed);
+    const uint64_t held = durable().value();
+    return end > held ? end - held : 0;
+  }
 
   /// The timeline refuses what was sent: the receiver has to begin again from durable().
   void refuse() {
@@ -48,6 +58,7 @@ class receiver_window {
 
   int wake_;
   std::atomic<uint64_t> durable_{0};
+  std::atomic<uint64_t> server_end_{0};
   std::atomic<bool> refused_{false};
 };
 

@@ -168,28 +168,28 @@ node_status supervisor::status() const {
   return status;
 }
 
-caf::result<node_status> supervisor::collect_status() {
-  // A promise that was made has to be kept: what is answered at once is returned before.
-  if (timelines_.empty()) return status();
-  auto promise = make_response_promise<node_status>();
-  auto left = std::make_shared<size_t>(timelines_.size());
-  const auto one_less = [this, left, promise]() {
-    if (--*left == 0) deliver(promise, status());
+void supervisor::refresh_timelines(caf::timespan patience, std::function<void()> done) {
+  if (timelines_.empty()) return done();
+  const auto left = std::make_shared<size_t>(timelines_.size());
+  const auto one_less = [left, done] {
+    if (--*left == 0) done();
   };
   for (const auto& [id, entry] : timelines_) {
-    // A timeline that is busy with a large file answers late: what it said last is shown then.
-    request(entry.actor, std::chrono::seconds(2), status_atom::value)
+    request(entry.actor, patience, status_atom::value)
         .then(
             [this, id = id, one_less](const timeline_status& said) {
-              if (auto found = timelines_.find(id); found != timelines_.end()) {
-                const auto before = found->second.status.lag_bytes;
+              if (const auto found = timelines_.find(id); found != timelines_.end())
                 found->second.status = said;
-                found->second.status.lag_bytes = before;
-              }
               one_less();
             },
             [one_less](caf::error&) { one_less(); });
   }
+}
+
+caf::result<node_status> supervisor::collect_status() {
+  auto promise = make_response_promise<node_status>();
+  // A timeline that is busy with a large file answers late: what it said last is shown then.
+  refresh_timelines(std::chrono::seconds(2), [this, promise] { deliver(promise, status()); });
   return promise;
 }
 

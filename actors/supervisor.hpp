@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -57,6 +58,8 @@ class supervisor : public supervisor_actor::base {
   result<timeline_actor> timeline_of(const timeline_id& id);
   void child_down(const caf::down_msg& message);
   node_status status() const;
+  /// Asks every open timeline how it is; calls back when all have answered or had their time.
+  void refresh_timelines(caf::timespan patience, std::function<void()> done);
   caf::result<node_status> collect_status();
   caf::result<std::string> shut_down();
   void stop_next_compute(caf::typed_response_promise<std::string> done);
@@ -105,7 +108,7 @@ class supervisor : public supervisor_actor::base {
                       std::function<void(result<compute_info>)> done);
   caf::result<std::string> destroy_compute(const std::string& name, bool force);
   void remove_compute(const std::string& name, caf::typed_response_promise<std::string> promise);
-  std::vector<compute_info> list_computes() const;
+  caf::result<std::vector<compute_info>> list_computes();
   void compute_changed(const compute_info& info);
   void stream_changed(const std::string& name, const std::string& problem);
   void start_receiver(compute_entry& entry);

@@ -106,36 +106,19 @@ branch_info supervisor::describe_branch(const std::string& name,
 }
 
 caf::result<std::vector<branch_info>> supervisor::list_branches() {
-  // Where a timeline ends is known only to those that have WAL of their own, once they are open.
-  std::vector<std::pair<timeline_id, timeline_actor>> asked;
+  auto promise = make_response_promise<std::vector<branch_info>>();
+  // Where a timeline with WAL of its own ends is known once it is open.
   for (const auto& [name, branch] : names().branches()) {
     const auto wal = parameters_.files->exists(names().wal_directory(branch.timeline));
-    if (!timelines_.contains(branch.timeline) && (!wal || !*wal)) continue;
-    if (auto timeline = timeline_of(branch.timeline))
-      asked.emplace_back(branch.timeline, *timeline);
+    if (wal && *wal) static_cast<void>(timeline_of(branch.timeline));
   }
-  const auto answer = [this] {
+  refresh_timelines(request_timeout(), [this, promise] {
     std::vector<branch_info> all;
     for (const auto& [name, branch] : names().branches())
       if (const auto timeline = names().timeline(branch.timeline))
         all.push_back(describe_branch(name, *timeline));
-    return all;
-  };
-  if (asked.empty()) return answer();
-  auto promise = make_response_promise<std::vector<branch_info>>();
-  auto left = std::make_shared<size_t>(asked.size());
-  const auto one_less = [left, answer, promise]() {
-    if (--*left == 0) deliver(promise, answer());
-  };
-  for (const auto& [id, actor] : asked)
-    request(actor, request_timeout(), status_atom::value)
-        .then(
-            [this, id = id, one_less](const timeline_status& said) {
-              if (auto found = timelines_.find(id); found != timelines_.end())
-                found->second.status = said;
-              one_less();
-            },
-            [one_less](caf::error&) { one_less(); });
+    deliver(promise, std::move(all));
+  });
   return promise;
 }
 

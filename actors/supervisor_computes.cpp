@@ -387,16 +387,21 @@ caf::result<std::string> supervisor::destroy_compute(const std::string& name, bo
   return promise;
 }
 
-std::vector<compute_info> supervisor::list_computes() const {
-  std::vector<compute_info> all;
-  for (const auto& [name, entry] : computes_) {
-    compute_info info = entry.info;
-    const auto id = parse_timeline_id(info.timeline);
-    if (const auto open = id ? timelines_.find(*id) : timelines_.end(); open != timelines_.end())
-      info.received_lsn = std::max(info.received_lsn, open->second.status.durable_lsn);
-    all.push_back(std::move(info));
-  }
-  return all;
+caf::result<std::vector<compute_info>> supervisor::list_computes() {
+  auto promise = make_response_promise<std::vector<compute_info>>();
+  refresh_timelines(std::chrono::seconds(2), [this, promise] {
+    std::vector<compute_info> all;
+    for (const auto& [name, entry] : computes_) {
+      compute_info info = entry.info;
+      const auto id = parse_timeline_id(info.timeline);
+      const auto open = id ? timelines_.find(*id) : timelines_.end();
+      if (open != timelines_.end())
+        info.received_lsn = std::max(info.received_lsn, open->second.status.durable_lsn);
+      all.push_back(std::move(info));
+    }
+    deliver(promise, std::move(all));
+  });
+  return promise;
 }
 
 }  // namespace zenith::actors

@@ -134,6 +134,7 @@ timeline_status status_of(const timeline_state& state) {
   if (state.store) {
     status.last_lsn = state.store->end().value();
     status.durable_lsn = state.store->durable().value();
+    if (state.window) status.lag_bytes = state.window->lag_bytes();
   }
   return status;
 }

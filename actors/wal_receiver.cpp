@@ -126,10 +126,12 @@ class receiver {
       if (!*message) break;
       ZENITH_TRY_ASSIGN(const auto parsed, wire::parse_replication_message(**message));
       if (const auto* alive = std::get_if<wire::primary_keepalive>(&parsed)) {
+        window_->set_server_end(alive->server_end);
         if (alive->reply_requested) ZENITH_TRY(report(connection));
         continue;
       }
       const auto& data = std::get<wire::xlog_data>(parsed);
+      window_->set_server_end(data.server_end);
       if (chunk->data.empty()) chunk->at = data.start;
       if (data.start != chunk->at + chunk->data.size())
         return fail(errc::corrupt, "the server sent WAL from " + to_string(data.start) +

@@ -41,7 +41,9 @@ result<void> check_name(std::string_view name) {
     if (part == "." || part == "..") return bad_name(name, "no part of it may be . or ..");
     start = end + 1;
   }
-  if (looks_like_lsn(name)) return bad_name(name, "it looks like an LSN");
+  // LSNs are printed with upper-case digits: "a/b" is a name, "A/B" and "0/16B3748" are not.
+  if (looks_like_lsn(name) && name.find_first_of("abcdef") == std::string_view::npos)
+    return bad_name(name, "it looks like an LSN");
   if (looks_like_timeline_id(name)) return bad_name(name, "it looks like a timeline id");
   return {};
 }

@@ -12,8 +12,8 @@ namespace zenith::repository {
 namespace {
 
 TEST(names, of_letters_digits_and_a_few_signs_are_taken) {
-  for (const std::string name :
-       {"main", "a", "0", "feature/x-1", "v1.2_3", "a/.b", "1/2/3", "x/1", "123456789/1", "a..b"})
+  for (const std::string name : {"main", "a", "0", "feature/x-1", "v1.2_3", "a/.b", "1/2/3", "x/1",
+                                 "123456789/1", "a..b", "a/b", "a/ff"})
     EXPECT_TRUE(check_name(name).has_value()) << name;
   EXPECT_TRUE(check_name(std::string(63, 'x')).has_value());
 }
@@ -34,7 +34,8 @@ TEST(names, that_break_a_rule_are_refused_with_the_rule) {
       {"a/./b", ". or .."},
       {"a/..", ". or .."},
       {"../a", "start with"},
-      {"a/ff", "looks like an LSN"},
+      {"A/FF", "looks like an LSN"},
+      {"0/1511", "looks like an LSN"},
       {"16/B374D848", "looks like an LSN"},
       {std::string(32, 'a'), "looks like a timeline id"},
   };
