@@ -6,49 +6,13 @@
 
 #include "actors/control_client.hpp"
 #include "actors/system_config.hpp"
+#include "tests/actors/stand_in_supervisor.hpp"
 #include "tests/support/process.hpp"
 
 namespace zenith::actors {
 namespace {
 
 using namespace std::chrono_literals;
-
-caf::error unused() { return to_caf({errc::unsupported, "not by this stand-in"}); }
-
-// Says its version and its tags, refuses the rest.
-supervisor_actor::behavior_type stand_in(supervisor_actor::pointer) {
-  using text = std::string;
-  return {
-      [](status_atom) {
-        node_status status;
-        status.version = "stand-in";
-        return status;
-      },
-      [](branches_atom) -> caf::result<std::vector<branch_info>> { return unused(); },
-      [](branch_atom, const text&, const text&) -> caf::result<branch_made> { return unused(); },
-      [](unbranch_atom, const text&, bool) -> caf::result<text> { return unused(); },
-      [](rename_atom, const text&, const text&) -> caf::result<text> { return unused(); },
-      [](tags_atom) {
-        return std::vector<tag_info>{{"v1", "a", "main", 5, 6}};
-      },
-      [](tag_atom, const text&, const text&) -> caf::result<tag_info> { return unused(); },
-      [](untag_atom, const text&) -> caf::result<text> { return unused(); },
-      [](resolve_atom, const text&) -> caf::result<point_info> { return unused(); },
-      [](pg_create_atom, const compute_request&) -> caf::result<compute_info> { return unused(); },
-      [](pg_start_atom, const text&) -> caf::result<compute_info> { return unused(); },
-      [](pg_stop_atom, const text&, bool) -> caf::result<compute_info> { return unused(); },
-      [](pg_list_atom) -> caf::result<std::vector<compute_info>> { return unused(); },
-      [](pg_destroy_atom, const text&, bool) -> caf::result<text> { return unused(); },
-      [](export_atom, const text&, const text&) -> caf::result<export_reply> { return unused(); },
-      [](page_atom, const page_request&) -> caf::result<page_reply> { return unused(); },
-      [](verify_atom, const text&, const text&) -> caf::result<verify_reply> { return unused(); },
-      [](shutdown_atom) -> caf::result<text> { return unused(); },
-      [](lookup_atom, const text&) -> caf::result<timeline_actor> { return unused(); },
-      [](changed_atom, const compute_info&) {},
-      [](stream_atom, const text&, const text&) {},
-      [](watch_atom) {},
-  };
-}
 
 control::secret secret_of(uint8_t value) {
   control::secret secret;
@@ -63,7 +27,7 @@ TEST(control_gate, lets_a_good_client_in_while_others_send_garbage_or_nothing) {
   ASSERT_TRUE(listener) << listener.error().message;
   system_config config(2);
   caf::actor_system system(config);
-  const auto supervisor = system.spawn(stand_in);
+  const auto supervisor = system.spawn(stand_in_supervisor, std::function<void(std::string)>());
   gate_parameters how;
   how.listener = std::make_shared<descriptor>(std::move(*listener));
   how.secret = secret_of(1);
