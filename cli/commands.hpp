@@ -33,10 +33,10 @@ result<answer> run_pg_destroy(node_client& node, const command_line& line);
 result<answer> run_pg_psql(const std::filesystem::path& repository, node_client& node,
                            const command_line& line);
 
-/// What `export` needs before its directory is the node's to fill: refuses one that is not empty;
-/// as root makes it and gives it to the repository's owner.
-result<void> prepare_export(const std::filesystem::path& repository, const command_line& line);
-result<answer> run_export(node_client& node, const command_line& line);
+/// Refuses a directory that is not empty; as root makes it and gives it to the repository's owner,
+/// and removes it again where nothing came of it.
+result<answer> run_export(const std::filesystem::path& repository, node_client& node,
+                          const command_line& line);
 result<answer> run_page(node_client& node, const command_line& line);
 result<answer> run_verify(node_client& node, const command_line& line);
 

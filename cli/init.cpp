@@ -16,6 +16,7 @@
 #include "cli/clock.hpp"
 #include "cli/commands.hpp"
 #include "cli/owner.hpp"
+#include "cli/progress.hpp"
 #include "cli/subprocess.hpp"
 #include "storage/repository/import_cluster.hpp"
 #include "storage/repository/node_file.hpp"
@@ -78,10 +79,12 @@ result<void> make_repository(const command_line& line, const fs::path& folder,
   const fs::path pg_bin = settings.text("pg_bin");
   ZENITH_TRY(check_postgres(pg_bin));
   const fs::path cluster = folder / "initdb";
+  show_progress("making a cluster");
   ZENITH_TRY(make_cluster(line, pg_bin, cluster));
   file_system& files = posix_file_system();
   ZENITH_TRY_ASSIGN(auto made, repository::repository::create(files, folder, settings.to_json()));
   ZENITH_TRY(repository::write_new_secret(files, folder / repository::secret_file_name));
+  show_progress("reading the cluster");
   ZENITH_TRY(repository::import_cluster(files, made, cluster, "main",
                                         static_cast<int>(settings.count("image_compression_level")),
                                         now()));
@@ -198,6 +201,9 @@ result<answer> run_init(const command_line& line) {
   auto made = make_folders(missing, owner).and_then([&] {
     return run_in_child([&]() -> result<void> {
       if (owner) ZENITH_TRY(become(*owner));
+      // PostgreSQL's programs come back to where they were, which this user may not enter.
+      if (chdir("/") != 0) return fail(errc::io, "cannot enter /");
+      umask(0077);
       return make_repository(line, folder, settings);
     });
   });

@@ -50,7 +50,7 @@ result<answer> ask_node(const fs::path& repository, node_client& node, const com
     case command::pg_psql:
       return run_pg_psql(repository, node, line);
     case command::export_:
-      return run_export(node, line);
+      return run_export(repository, node, line);
     case command::page:
       return run_page(node, line);
     case command::verify:
@@ -76,7 +76,8 @@ const char* later_command(command what) {
 
 // Root stays root for what touches the caller's own files; the rest is done as the owner.
 bool runs_as_caller(const command_line& line) {
-  return line.what == command::page || line.what == command::pg_psql;
+  return line.what == command::page || line.what == command::pg_psql ||
+         line.what == command::export_;
 }
 
 result<answer> run(command_line line) {
@@ -86,7 +87,6 @@ result<answer> run(command_line line) {
   ZENITH_TRY_ASSIGN(const fs::path repository, find_repository(line));
   // The node has another current directory, and its user may not be able to enter this one.
   if (!line.directory.empty()) line.directory = absolute_path(line.directory).string();
-  if (line.what == command::export_) ZENITH_TRY(prepare_export(repository, line));
   if (!runs_as_caller(line)) ZENITH_TRY(become_owner_of(repository));
   switch (line.what) {
     case command::start:
@@ -130,6 +130,8 @@ int run_program(int argc, char** argv) {
     print(stderr, "zenith: " + one_line(done.error().message) + "\n");
     return exit_code_of(line, done.error());
   }
+  // Who reads only the first lines ends this program quietly, as any other.
+  signal(SIGPIPE, SIG_DFL);
   print(stdout, line.json ? done->value.text() + "\n" : done->text);
   return done->exit_code;
 }

@@ -5,6 +5,7 @@
 #include "cli/commands.hpp"
 #include "cli/node_process.hpp"
 #include "cli/text.hpp"
+#include "storage/repository/node_file.hpp"
 #include "storage/repository/repository.hpp"
 
 namespace zenith::cli {
@@ -108,8 +109,14 @@ result<answer> run_start(const fs::path& repository) {
 result<answer> run_stop(const fs::path& repository) {
   ZENITH_TRY_ASSIGN(const auto settings, read_settings(repository));
   ZENITH_TRY_ASSIGN(auto node, node_client::connect(repository));
-  ZENITH_TRY(node.shut_down());
+  const auto answered = node.shut_down();
+  if (!answered && answered.error().code != errc::unavailable)
+    return tl::unexpected<error>(answered.error());
   ZENITH_TRY(wait_for_end(repository, settings.duration("shutdown_timeout") * stop_timeout_factor));
+  // The end can overtake the answer. A node that ended in order has removed its file.
+  std::error_code ignored;
+  if (!answered && fs::exists(repository / repository::node_file_name, ignored))
+    return tl::unexpected<error>(answered.error());
   return answer{json::object({{"running", false}}), "the node stopped\n"};
 }
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,6 +48,8 @@ tl::unexpected<error> failed(const std::string& what) {
   dup2(log, STDOUT_FILENO);
   dup2(log, STDERR_FILENO);
   setsid();
+  umask(0077);
+  signal(SIGPIPE, SIG_DFL);
   forget_postgres_environment();
   if (chdir("/") != 0) _exit(1);
   const std::string ready_text = std::to_string(dup(ready));  // not closed by exec

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.hpp"
+#include "cli/progress.hpp"
 #include "cli/text.hpp"
 
 namespace zenith::cli {
@@ -60,6 +61,7 @@ result<answer> run_pg_create(node_client& node, const command_line& line) {
   request.full = line.full;
   request.read_only = line.read_only;
   request.sync = line.sync;
+  show_progress("writing the data directory");
   ZENITH_TRY_ASSIGN(auto info, node.create_compute(request));
   if (line.start) {
     auto started = node.start_compute(line.name);

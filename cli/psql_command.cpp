@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <libpq-fe.h>
 #include <linux/close_range.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -50,6 +51,7 @@ result<answer> run_pg_psql(const std::filesystem::path& repository, node_client&
   std::vector<char*> arguments{program.data()};
   for (const std::string& one : line.arguments) arguments.push_back(const_cast<char*>(one.c_str()));
   arguments.push_back(nullptr);
+  signal(SIGPIPE, SIG_DFL);
   close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
   execv(program.c_str(), arguments.data());
   return fail(errc::io, fmt::format("cannot run {}: {}", program, std::strerror(errno)));

@@ -13,6 +13,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/owner.hpp"
+#include "cli/progress.hpp"
 #include "cli/text.hpp"
 
 namespace zenith::cli {
@@ -68,19 +69,20 @@ result<void> write_page(const fs::path& name, const std::vector<uint8_t>& data) 
   return {};
 }
 
-}  // namespace
-
-result<void> prepare_export(const fs::path& repository, const command_line& line) {
-  const fs::path target = line.directory;
+result<void> check_is_free(const fs::path& target) {
   std::error_code failure;
-  if (fs::exists(target, failure)) {
-    if (!fs::is_directory(target, failure))
-      return fail(errc::already_exists, target.string() + " is there and no directory");
-    if (!fs::is_empty(target, failure) || failure)
-      return fail(errc::already_exists,
-                  target.string() + " is not empty; choose a new or empty directory");
-  }
-  if (geteuid() != 0) return {};
+  if (!fs::exists(target, failure)) return {};
+  if (!fs::is_directory(target, failure))
+    return fail(errc::already_exists, target.string() + " is there and no directory");
+  if (!fs::is_empty(target, failure) || failure)
+    return fail(errc::already_exists,
+                target.string() + " is not empty; choose a new or empty directory");
+  return {};
+}
+
+// As root: the node writes as the repository's owner, who has to have the directory. Says whether
+// it was made here.
+result<bool> hand_to_owner(const fs::path& target, const fs::path& repository) {
   ZENITH_TRY_ASSIGN(const user owner, owner_of(repository));
   const fs::path closed = first_unreachable(target.parent_path(), owner);
   if (!closed.empty())
@@ -88,16 +90,31 @@ result<void> prepare_export(const fs::path& repository, const command_line& line
                 fmt::format("user {}, as whom the node writes, cannot enter {}; choose another "
                             "directory",
                             owner.name, closed.string()));
-  if (mkdir(target.c_str(), 0700) != 0 && errno != EEXIST)
+  const bool made = mkdir(target.c_str(), 0700) == 0;
+  if (!made && errno != EEXIST)
     return fail(errc::io, fmt::format("cannot make {}: {}", target.string(), strerror(errno)));
   if (chown(target.c_str(), owner.id, owner.group) != 0)
     return fail(errc::io, fmt::format("cannot give {} to user {}: {}", target.string(), owner.name,
                                       strerror(errno)));
-  return {};
+  return made;
 }
 
-result<answer> run_export(node_client& node, const command_line& line) {
-  ZENITH_TRY_ASSIGN(const auto written, node.write_export(line.point, line.directory));
+}  // namespace
+
+result<answer> run_export(const fs::path& repository, node_client& node, const command_line& line) {
+  ZENITH_TRY(check_is_free(line.directory));
+  bool made = false;
+  if (geteuid() == 0) {
+    ZENITH_TRY_ASSIGN(made, hand_to_owner(line.directory, repository));
+  }
+  show_progress("writing " + line.directory);
+  const auto done = node.write_export(line.point, line.directory);
+  if (!done) {
+    std::error_code ignored;
+    if (made) fs::remove(line.directory, ignored);  // only where it is empty
+    return tl::unexpected<error>(done.error());
+  }
+  const auto& written = *done;
   return answer{
       json::object({{"directory", written.directory},
                     {"timeline", written.timeline},
@@ -131,6 +148,7 @@ result<answer> run_page(node_client& node, const command_line& line) {
 }
 
 result<answer> run_verify(node_client& node, const command_line& line) {
+  show_progress("comparing every page");
   ZENITH_TRY_ASSIGN(const auto report, node.verify(line.point, line.directory));
   const bool ok = report.mismatch_count == 0;
   std::vector<json> mismatches;

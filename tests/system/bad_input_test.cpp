@@ -208,6 +208,10 @@ TEST(bad_input, an_export_into_what_is_not_empty) {
                  {target.string(), "not empty"});
   expect_refusal(repository.run({"export", "main", (target / "mine").string()}), {"directory"});
   EXPECT_TRUE(fs::exists(target / "mine"));
+  // What fails later leaves nothing either.
+  const fs::path never = repository.scratch() / "never";
+  expect_refusal(repository.run({"export", "nowhere", never.string()}), {"'nowhere'"});
+  EXPECT_FALSE(fs::exists(never));
 }
 
 TEST(bad_input, wrong_usage_is_code_2) {

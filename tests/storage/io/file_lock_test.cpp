@@ -51,6 +51,19 @@ TEST(file_lock, ends_with_the_process_that_holds_it) {
   for (const int end : {ready[0], ready[1], go_on[0], go_on[1]}) ::close(end);
 }
 
+TEST(file_lock, its_holder_can_be_asked_for_without_taking_it) {
+  const testing::temporary_directory directory;
+  const path name = directory / "lock";
+  EXPECT_EQ(file_lock::holder_of(name).value(), std::nullopt);
+  {
+    const auto held = file_lock::try_lock(name);
+    ASSERT_TRUE(held);
+    EXPECT_EQ(file_lock::holder_of(name).value(), ::getpid());
+  }
+  EXPECT_EQ(file_lock::holder_of(name).value(), std::nullopt);
+  EXPECT_TRUE(file_lock::try_lock(name));
+}
+
 TEST(file_lock, needs_its_directory) {
   const testing::temporary_directory directory;
   EXPECT_EQ(file_lock::try_lock(directory / "none/lock").error().code, errc::not_found);
