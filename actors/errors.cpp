@@ -36,6 +36,8 @@ caf::error to_caf(const error& e) {
 }
 
 error from_caf(const caf::error& e) {
+  // What an actor that ended in order gives as its reason; it has no category to ask for.
+  if (!e) return {errc::unavailable, "it ended with no failure"};
   if (e.category() == caf::atom("zenith")) {
     if (e.context().match_elements<std::string>())
       return {static_cast<errc>(e.code()), e.context().get_as<std::string>(0)};
