@@ -37,6 +37,18 @@ TEST(receiver_window, wakes_its_reader_at_each_change_until_it_is_cleared) {
   window.clear();
 }
 
+TEST(receiver_window, counts_what_the_server_wrote_and_is_not_durable_here) {
+  receiver_window window;
+  EXPECT_EQ(window.lag_bytes(), 0u);
+  window.set_server_end(lsn{150});
+  EXPECT_EQ(window.lag_bytes(), 150u);
+  window.set_durable(lsn{100});
+  EXPECT_EQ(window.lag_bytes(), 50u);
+  // The server's word may be older than what has come since.
+  window.set_durable(lsn{200});
+  EXPECT_EQ(window.lag_bytes(), 0u);
+}
+
 TEST(arrived_views, are_taken_once_in_their_order_and_wake_the_reader) {
   arrived_views arrived;
   EXPECT_FALSE(is_readable(arrived.descriptor()));
