@@ -236,39 +236,42 @@ void add_history(const material& made, const page_history& history) {
                                });
 }
 
-/// Google Benchmark's own table, and then each median as a ratio.
-class ratio_reporter final : public benchmark::ConsoleReporter {
+/// Each median as a ratio, in the order of the benchmarks' registration, however they were run.
+class ratio_reporter final : public benchmark::BenchmarkReporter {
  public:
-  ratio_reporter() : ConsoleReporter(OO_Tabular) {}
+  bool ReportContext(const Context&) override { return true; }
   void ReportRuns(const std::vector<Run>& runs) override {
     for (const Run& run : runs) {
-      if (run.run_type != Run::RT_Aggregate)
-        samples_[run.run_name.function_name].push_back(run.GetAdjustedCPUTime());
-      if (std::find(order_.begin(), order_.end(), run.run_name.function_name) == order_.end())
-        order_.push_back(run.run_name.function_name);
-      for (const auto& [name, counter] : run.counters)
-        if (run.run_type != Run::RT_Aggregate) allocations_[run.run_name.function_name] = counter;
+      if (run.error_occurred) throw std::runtime_error(run.run_name.str() + run.error_message);
+      if (run.run_type == Run::RT_Aggregate) continue;
+      row& one = rows_[run.family_index];
+      one.name = run.run_name.function_name;
+      one.samples_ns.push_back(run.GetAdjustedCPUTime());
+      one.allocations = run.counters.at("allocs/record");
     }
   }
-  bool ReportContext(const Context&) override { return true; }
+  /// The first two rows are what the others are compared with.
   void print() const {
-    if (!samples_.contains("memcpy of 8 KiB") || !samples_.contains("pread of 8 KiB")) return;
-    const double copy = spread_of(samples_.at("memcpy of 8 KiB")).median;
-    const double read = spread_of(samples_.at("pread of 8 KiB")).median;
+    const auto median_of = [this](int64_t family) {
+      return rows_.contains(family) ? spread_of(rows_.at(family).samples_ns).median : 0;
+    };
     fmt::print("{:<42} {:>30} {:>9} {:>9} {:>14}\n", "CPU time, one core",
                "us, median (min to max)", "/ memcpy", "/ pread", "allocs/record");
-    for (const std::string& name : order_) {
-      const spread s = spread_of(samples_.at(name));
-      fmt::print("{:<42} {:>30} {:>9.1f} {:>9.2f} {:>14.3f}\n", name,
-                 to_text({s.min / 1e3, s.median / 1e3, s.max / 1e3}, 2), s.median / copy,
-                 s.median / read, allocations_.at(name));
+    for (const auto& [family, one] : rows_) {
+      const spread s = spread_of(one.samples_ns);
+      fmt::print("{:<42} {:>30} {:>9.1f} {:>9.2f} {:>14.3f}\n", one.name,
+                 to_text({s.min / 1e3, s.median / 1e3, s.max / 1e3}, 2), s.median / median_of(0),
+                 s.median / median_of(1), one.allocations);
     }
   }
 
  private:
-  std::vector<std::string> order_;
-  std::map<std::string, std::vector<double>> samples_;
-  std::map<std::string, double> allocations_;
+  struct row {
+    std::string name;
+    std::vector<double> samples_ns;
+    double allocations = 0;
+  };
+  std::map<int64_t, row> rows_;
 };
 
 int run_all(int argc, char** argv) {
