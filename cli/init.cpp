@@ -18,6 +18,7 @@
 #include "cli/owner.hpp"
 #include "cli/progress.hpp"
 #include "cli/subprocess.hpp"
+#include "storage/io/file_lock.hpp"
 #include "storage/repository/import_cluster.hpp"
 #include "storage/repository/node_file.hpp"
 #include "storage/repository/secret.hpp"
@@ -73,9 +74,11 @@ result<void> make_cluster(const command_line& line, const fs::path& pg_bin, cons
               "initdb failed: " + last_line(ran.errors.empty() ? ran.output : ran.errors));
 }
 
-// All of it, as the repository's owner; the folder is there and empty.
+// All of it, as the repository's owner; the folder is there and empty. Its lock, which the node
+// will take, says meanwhile that somebody is at work here.
 result<void> make_repository(const command_line& line, const fs::path& folder,
                              const config::settings& settings) {
+  ZENITH_TRY_ASSIGN(const auto lock, file_lock::try_lock(folder / repository::lock_file_name));
   const fs::path pg_bin = settings.text("pg_bin");
   ZENITH_TRY(check_postgres(pg_bin));
   const fs::path cluster = folder / "initdb";
@@ -155,26 +158,37 @@ std::vector<fs::path> missing_folders(fs::path place) {
   return missing;
 }
 
-result<void> make_folders(std::vector<fs::path> missing, const std::optional<user>& owner) {
-  for (auto one = missing.rbegin(); one != missing.rend(); ++one) {
-    const bool is_repository = one->filename() == ".zenith";
-    if (mkdir(one->c_str(), is_repository ? 0700 : 0755) != 0)
-      return fail(errc::io, fmt::format("cannot make {}: {}", one->string(), std::strerror(errno)));
-    if (owner && chown(one->c_str(), owner->id, owner->group) != 0)
-      return fail(errc::io, fmt::format("cannot give {} to user {}: {}", one->string(), owner->name,
-                                        std::strerror(errno)));
-  }
+result<void> make_folder(const fs::path& folder, mode_t mode, const std::optional<user>& owner) {
+  if (mkdir(folder.c_str(), mode) != 0)
+    return fail(errc::io, fmt::format("cannot make {}: {}", folder.string(), std::strerror(errno)));
+  if (owner && chown(folder.c_str(), owner->id, owner->group) != 0)
+    return fail(errc::io, fmt::format("cannot give {} to user {}: {}", folder.string(), owner->name,
+                                      std::strerror(errno)));
   return {};
 }
 
-void remove_folders(const std::vector<fs::path>& made) {
-  std::error_code ignored;
-  for (const fs::path& one : made) {
-    if (one.filename() == ".zenith")
-      fs::remove_all(one, ignored);
-    else
-      fs::remove(one, ignored);  // only where nobody has put anything there meanwhile
-  }
+// The repository gets its name when it is whole. Until then it lies beside it, so that a kill or a
+// power cut leaves nothing that looks like one.
+fs::path unfinished(const fs::path& folder) { return folder.string() + ".new"; }
+
+// What an init that was cut off has left.
+result<void> remove_unfinished(const fs::path& building) {
+  ZENITH_TRY_ASSIGN(const auto at_work,
+                    file_lock::holder_of(building / repository::lock_file_name));
+  if (at_work)
+    return fail(errc::conflict, fmt::format("another zenith init (pid {}) is at work in {}",
+                                            *at_work, building.string()));
+  std::error_code failure;
+  fs::remove_all(building, failure);
+  if (!failure) return {};
+  return fail(errc::io, fmt::format("cannot remove {}, which an earlier init has left: {}",
+                                    building.string(), failure.message()));
+}
+
+result<void> give_name(const fs::path& building, const fs::path& folder) {
+  file_system& files = posix_file_system();
+  ZENITH_TRY(files.rename(building, folder));
+  return files.sync_directory(folder.parent_path());
 }
 
 }  // namespace
@@ -184,13 +198,15 @@ result<answer> run_init(const command_line& line) {
     return fail(errc::unsupported, "init --import comes in a later version");
   ZENITH_TRY_ASSIGN(const config::settings settings, settings_of(line));
   const fs::path folder = new_repository(line);
-  const std::vector<fs::path> missing = missing_folders(folder);
-  if (missing.empty())
+  std::error_code ignored;
+  if (fs::exists(folder, ignored))
     return fail(errc::already_exists, "there is a repository already: " + folder.string());
+  const std::vector<fs::path> missing = missing_folders(folder.parent_path());
   std::optional<user> owner;
   if (geteuid() == 0) {
     ZENITH_TRY_ASSIGN(owner, find_user(settings.text("user")));
-    const fs::path closed = first_unreachable(missing.back().parent_path(), *owner);
+    const fs::path closed = first_unreachable(
+        missing.empty() ? folder.parent_path() : missing.back().parent_path(), *owner);
     if (!closed.empty())
       return fail(
           errc::conflict,
@@ -198,17 +214,25 @@ result<answer> run_init(const command_line& line) {
                       "another place with --repo, or: chmod o+x {}",
                       owner->name, closed.string(), closed.string()));
   }
-  auto made = make_folders(missing, owner).and_then([&] {
-    return run_in_child([&]() -> result<void> {
+  const fs::path building = unfinished(folder);
+  ZENITH_TRY(remove_unfinished(building));
+  const auto make_all = [&]() -> result<void> {
+    for (auto one = missing.rbegin(); one != missing.rend(); ++one)
+      ZENITH_TRY(make_folder(*one, 0755, owner));
+    ZENITH_TRY(make_folder(building, 0700, owner));
+    ZENITH_TRY(run_in_child([&]() -> result<void> {
       if (owner) ZENITH_TRY(become(*owner));
       // PostgreSQL's programs come back to where they were, which this user may not enter.
       if (chdir("/") != 0) return fail(errc::io, "cannot enter /");
       umask(0077);
-      return make_repository(line, folder, settings);
-    });
-  });
-  if (!made) {
-    remove_folders(missing);
+      return make_repository(line, building, settings);
+    }));
+    return give_name(building, folder);
+  };
+  if (const auto made = make_all(); !made) {
+    fs::remove_all(building, ignored);
+    for (const fs::path& one : missing)
+      fs::remove(one, ignored);  // only where nobody has put anything there meanwhile
     return tl::unexpected<error>(made.error());
   }
   return describe(folder);
