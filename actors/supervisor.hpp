@@ -90,7 +90,7 @@ class supervisor : public supervisor_actor::base {
   caf::result<verify_reply> verify(const std::string& point, const std::string& directory);
   caf::result<export_reply> write_export(const std::string& point, const std::string& directory);
 
-  // supervisor_computes.cpp: servers and their receivers.
+  // supervisor_computes.cpp: servers.
   void adopt_computes();
   compute_parameters parameters_of(const repository::compute_metadata& metadata) const;
   compute_entry& add_compute(const repository::compute_metadata& metadata);
@@ -109,10 +109,19 @@ class supervisor : public supervisor_actor::base {
   caf::result<std::string> destroy_compute(const std::string& name, bool force);
   void remove_compute(const std::string& name, caf::typed_response_promise<std::string> promise);
   caf::result<std::vector<compute_info>> list_computes();
+  static bool is_writable(const compute_info& info) { return info.mode.starts_with("read-write"); }
   void compute_changed(const compute_info& info);
+  /// Takes what a compute says of itself; its branch's name is the supervisor's to know.
+  static void learn(compute_entry& entry, compute_info info);
+
+  // supervisor_receivers.cpp: who takes the servers' WAL.
+  /// A receiver's application and slot.
+  static std::string receiver_name_of(const timeline_id& id) { return "zenith_" + to_string(id); }
   void stream_changed(const std::string& name, const std::string& problem);
   void start_receiver(compute_entry& entry);
   void stop_receiver(compute_entry& entry);
+  /// Answers those who wait for the stream by what is known of it now.
+  void answer_waiting(compute_entry& entry);
   void restart_receiver_later(compute_entry& entry);
   void start_missing_receivers();
 

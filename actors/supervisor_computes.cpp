@@ -1,4 +1,4 @@
-// The supervisor's servers: making, starting, stopping and following them.
+// The supervisor's servers: making, starting, stopping and destroying them.
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -7,7 +7,6 @@
 #include "actors/errors.hpp"
 #include "actors/processes.hpp"
 #include "actors/supervisor.hpp"
-#include "actors/wal_receiver.hpp"
 #include "storage/repository/names.hpp"
 #include "storage/repository/point.hpp"
 
@@ -15,10 +14,6 @@ namespace zenith::actors {
 namespace {
 
 using repository::access_mode;
-
-bool is_writable(const compute_info& info) { return info.mode.starts_with("read-write"); }
-
-std::string receiver_name_of(const std::string& timeline) { return "zenith_" + timeline; }
 
 }  // namespace
 
@@ -28,7 +23,7 @@ compute_parameters supervisor::parameters_of(const repository::compute_metadata&
   how.directory = names().compute_directory(metadata.name);
   how.socket_directory = parameters_.socket_directory;
   how.pg_bin = parameters_.settings.text("pg_bin");
-  how.receiver_name = receiver_name_of(to_string(metadata.timeline));
+  how.receiver_name = receiver_name_of(metadata.timeline);
   how.start_timeout = parameters_.settings.duration("compute_start_timeout");
   how.stop_timeout = parameters_.settings.duration("shutdown_timeout");
   const auto kept_at = [&](const timeline_id& id) {
@@ -106,6 +101,9 @@ result<uint16_t> supervisor::free_port(uint16_t wanted) const {
 
 result<repository::compute_metadata> supervisor::new_compute(const compute_request& request,
                                                              const located_point& point) const {
+  ZENITH_TRY(repository::check_compute_name(request.name));
+  if (computes_.contains(request.name))
+    return fail(errc::already_exists, "there is a compute named " + request.name + " already");
   if (!request.read_only) {
     if (!point.at_end || point.name.branch.empty())
       return fail(errc::invalid_argument,
@@ -132,28 +130,28 @@ result<repository::compute_metadata> supervisor::new_compute(const compute_reque
 }
 
 caf::result<compute_info> supervisor::create_compute(const compute_request& request) {
-  if (auto good = repository::check_compute_name(request.name); !good) return to_caf(good.error());
-  if (computes_.contains(request.name))
-    return to_caf({errc::already_exists, "there is a compute named " + request.name + " already"});
   const bool named_like_a_branch = names().branch(request.name).has_value();
   const std::string text = !request.point.empty() ? request.point
                            : named_like_a_branch  ? request.name
                                                   : "main";
   auto point = locate(text);
   if (!point) return to_caf(point.error());
-  auto metadata = new_compute(request, *point);
-  if (!metadata) return to_caf(metadata.error());
+  if (auto good = new_compute(request, *point); !good) return to_caf(good.error());
   auto promise = make_response_promise<compute_info>();
-  find(*point, [=, this, wanted = *metadata](result<point_found> found) {
-    repository::compute_metadata metadata = wanted;
+  find(*point, [=, this, point = *point](result<point_found> found) {
     if (!found) return deliver(promise, to_caf(found.error()));
-    if (computes_.contains(metadata.name))
-      return deliver(promise, to_caf({errc::already_exists,
-                                      "there is a compute named " + metadata.name + " already"}));
-    metadata.at = found->at;
-    if (auto written = names().write_compute(metadata); !written)
+    // The world moved on while the timeline looked for the point: another server may have taken
+    // the name, the port or the branch, and the branch may be gone.
+    const auto again = locate(text);
+    if (!again) return deliver(promise, to_caf(again.error()));
+    if (again->name.timeline != point.name.timeline)
+      return deliver(promise, to_caf({errc::conflict, text + " was changed meanwhile; try again"}));
+    auto metadata = new_compute(request, *again);
+    if (!metadata) return deliver(promise, to_caf(metadata.error()));
+    metadata->at = found->at;
+    if (auto written = names().write_compute(*metadata); !written)
       return deliver(promise, to_caf(written.error()));
-    build_compute(metadata, *found, promise);
+    build_compute(*metadata, *found, promise);
   });
   return promise;
 }
@@ -177,10 +175,15 @@ void supervisor::build_compute(repository::compute_metadata metadata, const poin
   const auto purpose =
       metadata.access == access_mode::read_write ? start_purpose::write : start_purpose::read;
   const auto write_files = [=, this](const start_plan_ptr& plan) {
-    request(computes_[name].actor, caf::infinite, pg_create_atom::value, plan)
+    const auto made = computes_.find(name);
+    if (made == computes_.end())
+      return deliver(promise,
+                     to_caf({errc::conflict, "compute " + name + " was destroyed meanwhile"}));
+    request(made->second.actor, caf::infinite, pg_create_atom::value, plan)
         .then(
             [this, name, promise](const compute_info& info) {
-              computes_[name].info = info;
+              if (const auto found = computes_.find(name); found != computes_.end())
+                learn(found->second, info);
               deliver(promise, info);
             },
             failed);
@@ -202,53 +205,6 @@ void supervisor::build_compute(repository::compute_metadata metadata, const poin
           failed);
 }
 
-void supervisor::start_receiver(compute_entry& entry) {
-  if (entry.receiver || !is_writable(entry.info) || shutting_down_) return;
-  const auto id = parse_timeline_id(entry.info.timeline);
-  const auto timeline = id ? timeline_of(*id) : result<timeline_actor>(tl::unexpected(id.error()));
-  const auto metadata = id ? names().timeline(*id)
-                           : result<repository::timeline_metadata>(tl::unexpected(id.error()));
-  if (!timeline || !metadata) {
-    entry.info.problem = timeline ? metadata.error().message : timeline.error().message;
-    spdlog::error("compute {}: {}", entry.info.name, entry.info.problem);
-    return;
-  }
-  receiver_parameters how;
-  how.compute = entry.info.name;
-  how.conninfo = "host='" + parameters_.socket_directory.string() +
-                 "' port=" + std::to_string(entry.info.port) + " user=postgres";
-  how.slot = receiver_name_of(entry.info.timeline);
-  how.application = how.slot;
-  how.system = metadata->system;
-  how.timeline = metadata->current_pg_timeline();
-  how.chunk_size_max_bytes = parameters_.settings.size_bytes("receiver_chunk_max");
-  how.unsynced_max_bytes = parameters_.settings.size_bytes("unsynced_wal_max");
-  how.status_interval = parameters_.settings.duration("receiver_status_interval");
-  how.backoff_min = parameters_.settings.duration("receiver_backoff_min");
-  how.backoff_max = parameters_.settings.duration("receiver_backoff_max");
-  entry.receiver = spawn<caf::detached + caf::monitored>(wal_receiver, how, *timeline,
-                                                         actor_cast<supervisor_actor>(this));
-}
-
-void supervisor::stop_receiver(compute_entry& entry) {
-  if (entry.receiver) send_exit(entry.receiver, caf::exit_reason::user_shutdown);
-  entry.receiver = nullptr;
-  entry.streaming = false;
-}
-
-void supervisor::restart_receiver_later(compute_entry& entry) {
-  stop_receiver(entry);
-  const auto least = parameters_.settings.duration("receiver_backoff_min");
-  const auto most = parameters_.settings.duration("receiver_backoff_max");
-  entry.backoff = std::clamp(entry.backoff * 2, least, most);
-  delayed_send(this, entry.backoff, watch_atom::value);
-}
-
-void supervisor::start_missing_receivers() {
-  for (auto& [name, entry] : computes_)
-    if (entry.info.state == "running") start_receiver(entry);
-}
-
 caf::result<compute_info> supervisor::start_compute(const std::string& name) {
   auto entry = compute_named(name);
   if (!entry) return to_caf(entry.error());
@@ -262,8 +218,8 @@ caf::result<compute_info> supervisor::start_compute(const std::string& name) {
               return deliver(promise,
                              to_caf({errc::conflict, "compute " + name + " was destroyed"}));
             compute_entry& started = found->second;
-            started.info = info;
-            if (!is_writable(info) || started.streaming) return deliver(promise, info);
+            learn(started, info);
+            if (!is_writable(info) || started.streaming) return deliver(promise, started.info);
             started.waiting_for_stream.push_back(promise);
             start_receiver(started);
           },
@@ -271,34 +227,19 @@ caf::result<compute_info> supervisor::start_compute(const std::string& name) {
   return promise;
 }
 
-void supervisor::stream_changed(const std::string& name, const std::string& problem) {
-  const auto found = computes_.find(name);
-  if (found == computes_.end()) return;
-  compute_entry& entry = found->second;
-  entry.streaming = problem.empty();
-  if (entry.streaming) entry.backoff = {};
-  entry.info.problem = problem;
-  if (!problem.empty()) spdlog::warn("compute {}: {}", name, problem);
-  auto waiting = std::exchange(entry.waiting_for_stream, {});
-  for (auto& promise : waiting) {
-    if (entry.streaming) {
-      deliver(promise, entry.info);
-    } else {
-      deliver(promise,
-              to_caf({errc::unavailable,
-                      "compute " + name + " runs, but the node cannot follow it: " + problem}));
-    }
-  }
+void supervisor::learn(compute_entry& entry, compute_info info) {
+  info.branch = entry.info.branch;
+  entry.info = std::move(info);
 }
 
 void supervisor::compute_changed(const compute_info& info) {
   const auto found = computes_.find(info.name);
   if (found == computes_.end()) return;
   compute_entry& entry = found->second;
-  const std::string branch = entry.info.branch;
-  entry.info = info;
-  entry.info.branch = branch;
-  if (info.state != "running") stop_receiver(entry);
+  learn(entry, info);
+  if (info.state == "running") return;
+  stop_receiver(entry);
+  answer_waiting(entry);
 }
 
 void supervisor::stop_and_drain(const std::string& name, bool immediate,
@@ -312,8 +253,9 @@ void supervisor::stop_and_drain(const std::string& name, bool immediate,
           [=, this](const compute_info& info) {
             const auto found = computes_.find(name);
             if (found == computes_.end()) return done(info);
-            found->second.info = info;
+            learn(found->second, info);
             stop_receiver(found->second);
+            answer_waiting(found->second);
             if (!is_writable(info)) return done(info);
             const auto id = parse_timeline_id(info.timeline);
             auto timeline = timeline_of(*id);
@@ -325,7 +267,7 @@ void supervisor::stop_and_drain(const std::string& name, bool immediate,
                       compute_info now_stopped = info;
                       now_stopped.received_lsn = durable.value();
                       if (const auto again = computes_.find(name); again != computes_.end())
-                        again->second.info = now_stopped;
+                        learn(again->second, now_stopped);
                       done(now_stopped);
                     },
                     failed);
@@ -353,6 +295,8 @@ void supervisor::remove_compute(const std::string& name,
       .then(
           [this, name, promise](const std::string&) {
             if (const auto again = computes_.find(name); again != computes_.end()) {
+              again->second.info.state = "destroyed";
+              answer_waiting(again->second);
               send_exit(again->second.actor, caf::exit_reason::user_shutdown);
               computes_.erase(again);
             }

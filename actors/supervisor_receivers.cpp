@@ -1,0 +1,88 @@
+// The supervisor's receivers: what follows each server that writes, begun again when it ends.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "actors/errors.hpp"
+#include "actors/supervisor.hpp"
+#include "actors/wal_receiver.hpp"
+
+namespace zenith::actors {
+
+void supervisor::start_receiver(compute_entry& entry) {
+  if (entry.receiver || !is_writable(entry.info) || shutting_down_) return;
+  const auto id = parse_timeline_id(entry.info.timeline);
+  const auto timeline = id ? timeline_of(*id) : result<timeline_actor>(tl::unexpected(id.error()));
+  const auto metadata = id ? names().timeline(*id)
+                           : result<repository::timeline_metadata>(tl::unexpected(id.error()));
+  if (!timeline || !metadata) {
+    entry.info.problem = timeline ? metadata.error().message : timeline.error().message;
+    spdlog::error("compute {}: {}", entry.info.name, entry.info.problem);
+    return answer_waiting(entry);
+  }
+  receiver_parameters how;
+  how.compute = entry.info.name;
+  how.conninfo = "host='" + parameters_.socket_directory.string() +
+                 "' port=" + std::to_string(entry.info.port) + " user=postgres";
+  how.slot = receiver_name_of(*id);
+  how.application = how.slot;
+  how.system = metadata->system;
+  how.timeline = metadata->current_pg_timeline();
+  how.chunk_size_max_bytes = parameters_.settings.size_bytes("receiver_chunk_max");
+  how.unsynced_max_bytes = parameters_.settings.size_bytes("unsynced_wal_max");
+  how.status_interval = parameters_.settings.duration("receiver_status_interval");
+  how.backoff_min = parameters_.settings.duration("receiver_backoff_min");
+  how.backoff_max = parameters_.settings.duration("receiver_backoff_max");
+  entry.receiver = spawn<caf::detached + caf::monitored>(wal_receiver, how, *timeline,
+                                                         actor_cast<supervisor_actor>(this));
+}
+
+void supervisor::stop_receiver(compute_entry& entry) {
+  if (entry.receiver) send_exit(entry.receiver, caf::exit_reason::user_shutdown);
+  entry.receiver = nullptr;
+  entry.streaming = false;
+}
+
+void supervisor::restart_receiver_later(compute_entry& entry) {
+  stop_receiver(entry);
+  const auto least = parameters_.settings.duration("receiver_backoff_min");
+  const auto most = parameters_.settings.duration("receiver_backoff_max");
+  entry.backoff = std::clamp(entry.backoff * 2, least, most);
+  delayed_send(this, entry.backoff, watch_atom::value);
+}
+
+void supervisor::start_missing_receivers() {
+  for (auto& [name, entry] : computes_)
+    if (entry.info.state == "running") start_receiver(entry);
+}
+
+void supervisor::stream_changed(const std::string& name, const std::string& problem) {
+  const auto found = computes_.find(name);
+  if (found == computes_.end()) return;
+  compute_entry& entry = found->second;
+  entry.streaming = problem.empty();
+  if (entry.streaming) entry.backoff = {};
+  entry.info.problem = problem;
+  if (!problem.empty()) spdlog::warn("compute {}: {}", name, problem);
+  answer_waiting(entry);
+}
+
+void supervisor::answer_waiting(compute_entry& entry) {
+  const compute_info& info = entry.info;
+  for (auto& promise : std::exchange(entry.waiting_for_stream, {})) {
+    if (entry.streaming) {
+      deliver(promise, info);
+    } else if (info.state == "running") {
+      deliver(promise, to_caf({errc::unavailable,
+                               "compute " + info.name +
+                                   " runs, but the node cannot follow it: " + info.problem}));
+    } else {
+      deliver(promise, to_caf({errc::unavailable,
+                               "compute " + info.name + " is " + info.state + " already" +
+                                   (info.problem.empty() ? std::string() : ": " + info.problem)}));
+    }
+  }
+}
+
+}  // namespace zenith::actors
