@@ -16,6 +16,7 @@ using repository::arrival;
 using repository::without_page_header;
 
 constexpr std::chrono::milliseconds sweep_interval{50};
+constexpr size_t failures_logged_max = 20;
 
 error not_arrived(const timeline_state& state, lsn wanted) {
   return {errc::not_arrived, "LSN " + to_string(wanted) + " has not arrived on timeline " +
@@ -130,7 +131,9 @@ timeline_status status_of(const timeline_state& state) {
   status.id = to_string(state.parameters.store.metadata.id);
   status.start_lsn = state.parameters.store.metadata.start.value();
   status.state = state.store ? "open" : "failed";
-  status.problem = state.failure ? state.failure->message : state.problem;
+  status.problem = state.failure            ? state.failure->message
+                   : !state.problem.empty() ? state.problem
+                                            : state.damage;
   if (state.store) {
     status.last_lsn = state.store->end().value();
     status.durable_lsn = state.store->durable().value();
@@ -143,6 +146,15 @@ void open_store(self_pointer self, std::shared_ptr<const repository::branch_base
   timeline_state& state = self->state;
   auto how = state.parameters.store;
   how.parent = std::move(base);
+  how.on_failure = [&state, left = failures_logged_max](const wal::raw_record& record,
+                                                        const error& cause) mutable {
+    const std::string what =
+        "the record at " + to_string(record.start) + " was not understood: " + cause.message;
+    if (state.damage.empty()) state.damage = what;
+    if (left == 0) return;
+    --left;
+    spdlog::error("timeline {}: {}", to_string(state.parameters.store.metadata.id), what);
+  };
   const auto began = steady::now();
   auto opened = repository::timeline_store::open(std::move(how));
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(steady::now() - began);

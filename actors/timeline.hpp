@@ -36,6 +36,7 @@ struct timeline_state {
   std::optional<repository::arrival_queue> received;
   receiver_window_ptr window;  ///< of the receiver that feeds it
   std::string problem;         ///< why what a receiver sent was refused
+  std::string damage;          ///< of the first record that could not be taken in whole
   bool sync_scheduled = false;
   bool sweep_scheduled = false;
 };

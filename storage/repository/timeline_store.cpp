@@ -27,7 +27,8 @@ timeline_store::timeline_store(parameters how)
       directory_(std::move(how.directory)),
       metadata_(std::move(how.metadata)),
       parent_(std::move(how.parent)),
-      cache_(std::move(how.cache)) {}
+      cache_(std::move(how.cache)),
+      on_failure_(std::move(how.on_failure)) {}
 
 timeline_store::~timeline_store() = default;
 
@@ -64,7 +65,7 @@ result<void> timeline_store::open_layers() {
   }
   memory_ = std::make_shared<layers::memory_layer>(metadata_.start);
   commits_ = std::make_shared<layers::commit_index>();
-  ingestor_ = std::make_unique<layers::ingestor>(memory_, below_, commits_, nullptr);
+  ingestor_ = std::make_unique<layers::ingestor>(memory_, below_, commits_, on_failure_);
   return {};
 }
 

@@ -66,6 +66,8 @@ class timeline_store {
     timeline_metadata metadata;
     std::shared_ptr<const branch_base> parent;  ///< for a timeline with an ancestor
     std::shared_ptr<layers::page_cache> cache;  ///< may be null
+    /// Told of each record that could not be taken in whole; may be null.
+    layers::ingestor::failure_callback on_failure;
   };
 
   /// Reads the timeline into memory: its base image or its parent's layers, then its own WAL up to
@@ -123,6 +125,7 @@ class timeline_store {
   timeline_metadata metadata_;
   std::shared_ptr<const branch_base> parent_;
   std::shared_ptr<layers::page_cache> cache_;
+  layers::ingestor::failure_callback on_failure_;
 
   lsn oldest_;
   timestamp since_;
