@@ -9,6 +9,7 @@
 #include "actors/compute_directory.hpp"
 #include "actors/errors.hpp"
 #include "actors/processes.hpp"
+#include "storage/repository/node_file.hpp"
 
 namespace zenith::actors {
 namespace {
@@ -124,11 +125,12 @@ result<compute_info> stop_server(self_pointer self, bool immediate) {
 
 // A commit that is flushed flushes all before it, asynchronous ones too (xact.c, XLogFlush).
 result<lsn> flush_server(const compute_state& state) {
-  const std::string conninfo = "host='" + state.parameters.socket_directory.string() +
-                               "' port=" + std::to_string(state.info.port) +
-                               " user=postgres dbname=postgres connect_timeout=10 "
-                               "application_name=zenith_branch options='-c synchronous_commit=local"
-                               " -c statement_timeout=10000'";
+  const std::string conninfo =
+      "host=" + repository::conninfo_value(state.parameters.socket_directory.string()) +
+      " port=" + std::to_string(state.info.port) +
+      " user=postgres dbname=postgres connect_timeout=10 "
+      "application_name=zenith_branch options='-c synchronous_commit=local"
+      " -c statement_timeout=10000'";
   const std::unique_ptr<PGconn, decltype(&PQfinish)> connection(PQconnectdb(conninfo.c_str()),
                                                                 PQfinish);
   const auto failure = [&](const std::string& what) {

@@ -7,6 +7,7 @@
 #include "actors/errors.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/wal_receiver.hpp"
+#include "storage/repository/node_file.hpp"
 
 namespace zenith::actors {
 
@@ -23,8 +24,8 @@ void supervisor::start_receiver(compute_entry& entry) {
   }
   receiver_parameters how;
   how.compute = entry.info.name;
-  how.conninfo = "host='" + parameters_.socket_directory.string() +
-                 "' port=" + std::to_string(entry.info.port) + " user=postgres";
+  how.conninfo = "host=" + repository::conninfo_value(parameters_.socket_directory.string()) +
+                 " port=" + std::to_string(entry.info.port) + " user=postgres";
   how.slot = receiver_name_of(*id);
   how.application = how.slot;
   how.system = metadata->system;

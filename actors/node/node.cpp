@@ -103,8 +103,8 @@ result<void> run_node(const fs::path& directory, int ready) {
   how.settings = settings;
   how.socket_directory = doors;
   how.cli_address = control_socket.string();
-  how.page_address =
-      "host='" + doors.string() + "' port=" + std::to_string(repository::page_service_port);
+  how.page_address = "host=" + repository::conninfo_value(doors.string()) +
+                     " port=" + std::to_string(repository::page_service_port);
   const auto root = system.spawn<supervisor, caf::detached>(how);
   const auto gate = system.spawn<caf::detached>(
       control_gate, gate_parameters{std::make_shared<descriptor>(std::move(control)), secret},

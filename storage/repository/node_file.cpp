@@ -35,6 +35,15 @@ path doors_directory(const path& repository, const path& temporary, uint32_t use
   return temporary / fmt::format("zenith-{}-{:08x}", user, crc32c(as_bytes(repository.string())));
 }
 
+std::string conninfo_value(const std::string& value) {
+  std::string text = "'";
+  for (const char c : value) {
+    if (c == '\'' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text + "'";
+}
+
 path page_socket(const path& doors) {
   return doors / fmt::format(".s.PGSQL.{}", page_service_port);
 }

@@ -33,4 +33,7 @@ inline constexpr const char* control_socket_name = "control";
 inline constexpr uint16_t page_service_port = 6400;
 path page_socket(const path& doors);
 
+/// A value in a connection's text: quoted as libpq reads it (fe-connect.c, conninfo_parse).
+std::string conninfo_value(const std::string& value);
+
 }  // namespace zenith::repository
