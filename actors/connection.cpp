@@ -177,6 +177,7 @@ class client {
 
   result<void> run(const pages::pagestream_command& command) {
     ZENITH_TRY_ASSIGN(stream_timeline_, timeline_of(command.timeline));
+    stream_id_ = command.timeline;
     view_ = nullptr;
     copy_ended_ = false;
     session_.begin_copy();
@@ -202,6 +203,9 @@ class client {
       if (asked.empty()) continue;
       if (!answer.view) {
         reply({asked.mapped().id, pages::error_reply{answer.view.error()}});
+        // A timeline that ended is spawned again by whoever asks for it next.
+        if (answer.view.error().code == errc::unavailable)
+          if (auto again = timeline_of(stream_id_)) stream_timeline_ = *again;
         continue;
       }
       if (!view_ || view_->until() <= (*answer.view)->until()) {
@@ -233,6 +237,7 @@ class client {
   bool over_ = false;
 
   // The stream under way.
+  timeline_id stream_id_;
   timeline_actor stream_timeline_;
   std::shared_ptr<arrived_views> arrived_ = std::make_shared<arrived_views>();
   std::map<uint64_t, pages::request> waiting_;  // for a view, by tag

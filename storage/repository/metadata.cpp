@@ -224,7 +224,6 @@ std::string encode(const compute_metadata& m) {
                {"read_only", m.access == access_mode::read_only},
                {"sync", m.commit == commit_mode::synchronous},
                {"full", m.hydration == hydration_mode::full},
-               {"wanted", m.wanted == wanted_state::running ? "running" : "stopped"},
                {"created_at_us", m.created_at.unix_us()}});
 }
 
@@ -239,7 +238,6 @@ result<compute_metadata> decode_compute(std::string_view json_text) {
   m.access = in.flag("read_only") ? access_mode::read_only : access_mode::read_write;
   m.commit = in.flag("sync") ? commit_mode::synchronous : commit_mode::asynchronous;
   m.hydration = in.flag("full") ? hydration_mode::full : hydration_mode::lazy;
-  m.wanted = static_cast<wanted_state>(in.word("wanted", {"stopped", "running"}));
   m.created_at = timestamp::from_unix_us(
       static_cast<int64_t>(in.number("created_at_us", 0, uint64_t{1} << 60)));
   return in.finish(std::move(m));

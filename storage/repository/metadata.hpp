@@ -76,8 +76,6 @@ struct tag_metadata {
 enum class access_mode : uint8_t { read_write, read_only };
 enum class commit_mode : uint8_t { asynchronous, synchronous };
 enum class hydration_mode : uint8_t { lazy, full };
-/// What a person wants of a compute; whether its server runs is another matter.
-enum class wanted_state : uint8_t { stopped, running };
 
 /// computes/NAME/compute.json.
 struct compute_metadata {
@@ -91,7 +89,6 @@ struct compute_metadata {
   access_mode access = access_mode::read_write;
   commit_mode commit = commit_mode::asynchronous;
   hydration_mode hydration = hydration_mode::full;
-  wanted_state wanted = wanted_state::stopped;
   timestamp created_at;
 
   bool operator==(const compute_metadata&) const = default;

@@ -31,7 +31,6 @@ compute_metadata sample_compute() {
   m.access = access_mode::read_only;
   m.commit = commit_mode::synchronous;
   m.hydration = hydration_mode::lazy;
-  m.wanted = wanted_state::running;
   m.created_at = timestamp::from_unix_us(1);
   return m;
 }
