@@ -116,7 +116,10 @@ result<compute_info> stop_server(self_pointer self, bool immediate) {
       return tl::unexpected<error>(program_failure(state, "did not stop", ran));
     }
   }
-  if (fs::exists(pgdata(how)) && how.metadata.access == access_mode::read_write)
+  // Only a directory that was written whole has a control file, and settings worth keeping.
+  std::error_code ignored;
+  if (fs::exists(pgdata(how) / "global" / "pg_control", ignored) &&
+      how.metadata.access == access_mode::read_write)
     ZENITH_TRY(keep_configuration(how));
   state.info.state = "stopped";
   state.info.problem.clear();

@@ -76,7 +76,8 @@ std::optional<pid_t> running_server(const std::filesystem::path& data_directory)
   std::error_code failure;
   const auto process = std::filesystem::path("/proc") / std::to_string(pid);
   const auto works_in = std::filesystem::read_symlink(process / "cwd", failure);
-  if (failure || works_in != std::filesystem::weakly_canonical(data_directory)) return std::nullopt;
+  if (failure || works_in != std::filesystem::weakly_canonical(data_directory, failure) || failure)
+    return std::nullopt;
   // A process that has ended and is not yet waited for is gone.
   std::ifstream stat(process / "stat");
   std::string text;

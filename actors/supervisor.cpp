@@ -21,6 +21,7 @@ supervisor::supervisor(caf::actor_config& config, supervisor_parameters paramete
 }
 
 supervisor::behavior_type supervisor::make_behavior() {
+  collect_garbage();
   adopt_computes();
   return {
       [this](status_atom) { return collect_status(); },

@@ -74,6 +74,8 @@ class supervisor : public supervisor_actor::base {
   caf::result<branch_made> make_branch(const std::string& name, const std::string& point);
   result<branch_info> record_branch(const std::string& name, const located_point& from,
                                     const point_found& found);
+  /// Removes timelines that nothing names, holds or was made from.
+  void collect_garbage();
   caf::result<std::string> delete_branch(const std::string& name, bool force);
   caf::result<std::string> rename_branch(const std::string& from, const std::string& to);
   caf::result<std::vector<tag_info>> list_tags() const;

@@ -168,6 +168,12 @@ result<branch_info> supervisor::record_branch(const std::string& name, const loc
   return describe_branch(name, made);
 }
 
+void supervisor::collect_garbage() {
+  for (const timeline_id& garbage : names().garbage_timelines())
+    if (auto removed = names().remove_timeline(garbage); !removed)
+      spdlog::error("timeline {}: {}", to_string(garbage), removed.error().message);
+}
+
 caf::result<std::string> supervisor::delete_branch(const std::string& name, bool force) {
   auto branch = names().branch(name);
   if (!branch) return to_caf(branch.error());
@@ -197,9 +203,7 @@ caf::result<std::string> supervisor::delete_branch(const std::string& name, bool
     }
     if (auto gone = names().delete_branch(name); !gone)
       return deliver(promise, to_caf(gone.error()));
-    for (const timeline_id& garbage : names().garbage_timelines())
-      if (auto removed = names().remove_timeline(garbage); !removed)
-        spdlog::error("timeline {}: {}", to_string(garbage), removed.error().message);
+    collect_garbage();
     deliver(promise, name);
   };
   if (on_it.empty()) {
@@ -259,6 +263,7 @@ caf::result<tag_info> supervisor::make_tag(const std::string& name, const std::s
 
 caf::result<std::string> supervisor::delete_tag(const std::string& name) {
   if (auto gone = names().delete_tag(name); !gone) return to_caf(gone.error());
+  collect_garbage();
   return name;
 }
 

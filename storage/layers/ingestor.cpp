@@ -38,9 +38,10 @@ result<void> ingestor::ingest(const wal::raw_record& raw) {
                             to_string(raw.end), to_string(layer_->published())));
   record_bytes_ = raw.bytes;
   stored_ = nullptr;
-  if (auto decoded = pg::decode_record(raw.bytes, raw.start, raw.end, record_); !decoded) {
-    report(raw, decoded.error());
-  } else if (auto ingested = redo::ingest(record_, *this); !ingested) {
+  // Of a record that cannot be taken apart nobody knows what it changes: nothing past it may be
+  // served.
+  ZENITH_TRY(pg::decode_record(raw.bytes, raw.start, raw.end, record_));
+  if (auto ingested = redo::ingest(record_, *this); !ingested) {
     poison_blocks();
     report(raw, ingested.error());
   }

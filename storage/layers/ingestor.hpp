@@ -18,9 +18,9 @@ namespace zenith::layers {
 
 /// The one writer of a memory layer. Not thread-safe; what it publishes is.
 ///
-/// A record that cannot be understood never stops it: the failure is counted and told, and each
-/// page that the record refers to gets the record as a change, which redo then refuses, so that
-/// these pages cannot be read from there until their next full image, and all others can.
+/// A record whose changes are not understood never stops it: the failure is counted and told, and
+/// each page that the record refers to gets the record as a change, which redo then refuses, so
+/// that these pages cannot be read from there until their next full image, and all others can.
 class ingestor final : private redo::change_sink {
  public:
   /// Told of each record that could not be ingested. Called by ingest().

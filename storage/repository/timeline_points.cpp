@@ -24,7 +24,7 @@ std::optional<timestamp> timeline_store::newest_commit(lsn at) const {
 result<point_found> timeline_store::find(const point_query& query, timestamp now) const {
   switch (query.kind) {
     case point_kind::end:
-      return point_found{end(), decoder_->last_record(), false};
+      return point_found{end(), last_record_, false};
     case point_kind::position:
       return find_position(query.position);
     case point_kind::time:
@@ -43,7 +43,7 @@ result<point_found> timeline_store::find_position(lsn asked) const {
     return fail(errc::not_arrived,
                 fmt::format("LSN {} lies in the future: timeline {} ends at {}", to_string(asked),
                             to_string(metadata_.id), to_string(end())));
-  if (at == end()) return point_found{end(), decoder_->last_record(), false};
+  if (at == end()) return point_found{end(), last_record_, false};
   ZENITH_TRY_ASSIGN(const auto place, wal::locate_record(*all_wal_, identity(), at));
   const lsn found = without_page_header(place.end, metadata_.segment_size_bytes);
   return point_found{found, place.start, found != at};
@@ -58,7 +58,7 @@ result<point_found> timeline_store::find_time(timestamp time, timestamp now) con
                                         " lies before the history that is kept, which begins at " +
                                         to_string(since_) + " (LSN " + to_string(oldest_) + ")");
   const auto later = layers::first_later_than(commits_until(end()), time.microseconds());
-  if (!later) return point_found{end(), decoder_->last_record(), false};
+  if (!later) return point_found{end(), last_record_, false};
   return find_position(later->start);
 }
 

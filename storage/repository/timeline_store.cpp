@@ -97,6 +97,8 @@ result<void> timeline_store::open_wal() {
 
 result<void> timeline_store::read_wal() {
   const lsn until = wal_->end();
+  end_ = metadata_.start;
+  last_record_ = metadata_.start_previous_record;
   decoder_ =
       std::make_unique<wal::decoder>(identity(), metadata_.start, metadata_.start_previous_record);
   bytes chunk;
@@ -114,23 +116,21 @@ result<void> timeline_store::ingest_whole_records() {
     ZENITH_TRY_ASSIGN(const auto record, decoder_->next());
     if (!record) return {};
     const auto header = load<pg::wal_record_header>(record->bytes.data());
-    last_is_shutdown_checkpoint_ = header.is_shutdown_checkpoint();
     ZENITH_TRY(ingestor_->ingest(*record));
+    end_ = record->end;
+    last_record_ = record->start;
+    last_is_shutdown_checkpoint_ = header.is_shutdown_checkpoint();
   }
 }
 
-lsn timeline_store::end() const { return decoder_->position(); }
 lsn timeline_store::received() const { return std::max(end(), decoder_->fed_until()); }
 lsn timeline_store::durable() const { return std::min(end(), wal_->durable_until()); }
 
-lsn timeline_store::begin_stream() {
-  const lsn from = end();
+result<lsn> timeline_store::begin_stream() {
   // Nothing was appended yet where the timeline's folder has no WAL.
-  if (wal_->end() > from) {
-    if (auto rewound = wal_->rewind(from); !rewound) return from;
-  }
-  decoder_ = std::make_unique<wal::decoder>(identity(), from, decoder_->last_record());
-  return from;
+  if (wal_->end() > end_) ZENITH_TRY(wal_->rewind(end_));
+  decoder_ = std::make_unique<wal::decoder>(identity(), end_, last_record_);
+  return end_;
 }
 
 result<void> timeline_store::append(lsn at, byte_view data) {
@@ -146,7 +146,7 @@ result<lsn> timeline_store::sync() {
 
 result<void> timeline_store::drain(const path& pg_wal) {
   const uint32_t segment_size = metadata_.segment_size_bytes;
-  begin_stream();
+  ZENITH_TRY(begin_stream());
   for (lsn at = end();;) {
     const path name = pg_wal / pg::segment_file_name(metadata_.current_pg_timeline(),
                                                      at.value() / segment_size, segment_size);
@@ -158,11 +158,14 @@ result<void> timeline_store::drain(const path& pg_wal) {
     const uint64_t offset = at.value() % segment_size;
     bytes rest(segment_size - offset);
     ZENITH_TRY((*segment)->read(offset, rest));
-    // What follows the server's last record is zeros, or an older file's contents: the end.
-    if (!append(at, rest)) break;
+    if (auto appended = append(at, rest); !appended) {
+      // What follows the server's last record is zeros, or an older file's contents: the end.
+      if (appended.error().code == errc::corrupt) break;
+      return appended;
+    }
     at = at + rest.size();
   }
-  begin_stream();
+  ZENITH_TRY(begin_stream());
   return {};
 }
 
@@ -192,7 +195,7 @@ result<std::shared_ptr<const branch_base>> timeline_store::base_at(lsn at) const
 }
 
 result<void> timeline_store::switch_pg_timeline(const timeline_metadata& updated) {
-  begin_stream();
+  ZENITH_TRY(begin_stream());
   ZENITH_TRY(wal_->switch_timeline(updated.current_pg_timeline(), end()));
   metadata_ = updated;
   return {};

@@ -76,15 +76,15 @@ class timeline_store {
   ~timeline_store();
 
   const timeline_metadata& metadata() const { return metadata_; }
-  lsn end() const;
+  lsn end() const { return end_; }
   /// The end of the bytes that were appended, whole records or not.
   lsn received() const;
   /// Everything up to here is on the disk for good; never past end().
   lsn durable() const;
 
   /// A source begins to send WAL from end() on; what was held of a record that is not whole is
-  /// dropped. Gives end().
-  lsn begin_stream();
+  /// dropped. Gives end(). Error: io.
+  result<lsn> begin_stream();
   /// WAL that follows what was appended since begin_stream(). Errors: invalid_argument (a gap),
   /// corrupt (not WAL of this timeline; what follows has to begin with begin_stream() again), io.
   result<void> append(lsn at, byte_view data);
@@ -136,6 +136,8 @@ class timeline_store {
   std::shared_ptr<wal::wal_directory> wal_;
   std::shared_ptr<const wal::wal_source> all_wal_;  // with the ancestors' before it
   std::unique_ptr<wal::decoder> decoder_;
+  lsn end_;          // of the last whole record that was ingested
+  lsn last_record_;  // where it begins
   bool last_is_shutdown_checkpoint_ = false;
   mutable layers::view_ptr newest_view_;  // as long as it reaches end()
 };

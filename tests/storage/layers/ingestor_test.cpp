@@ -131,11 +131,14 @@ TEST_F(ingestor_test, a_record_whose_ingest_fails_is_told_and_the_next_ones_are_
   EXPECT_EQ(layer_->published(), healed);
 }
 
-TEST_F(ingestor_test, bytes_that_are_no_record_are_told_and_passed_over) {
-  ingest(bytes(64));
-  const lsn at = ingest(image_record(1, 'x'));
-  EXPECT_EQ(ingestor_.failures(), 1u);
-  EXPECT_EQ(letter(1, at), 'x');
+TEST_F(ingestor_test, nothing_is_published_past_bytes_that_are_no_record) {
+  const lsn before = ingest(image_record(1, 'x'));
+  const bytes no_record(64);
+  const auto done = ingestor_.ingest({before, before + 64, no_record});
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, errc::corrupt);
+  EXPECT_EQ(layer_->published(), before);
+  EXPECT_EQ(letter(1, before), 'x');
 }
 
 TEST_F(ingestor_test, a_record_that_overlaps_the_one_before_is_refused) {
