@@ -8,8 +8,9 @@
 namespace zenith::repository {
 
 /// A branch's or tag's name: [A-Za-z0-9][A-Za-z0-9._/-]{0,62}, with no empty, "." or ".." part
-/// between slashes and no slash at the end, and not of the form of an LSN or a timeline id, which
-/// would make a point ambiguous. The error (invalid_argument) says which rule is broken.
+/// between slashes and no slash at the end, and not like an LSN as it is printed (in upper case) or
+/// a timeline id, which would make a point ambiguous. The error (invalid_argument) says which rule
+/// is broken.
 result<void> check_name(std::string_view name);
 
 /// A compute's name: the same, with no slash.
