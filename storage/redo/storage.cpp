@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "storage/postgres/free_space_map.hpp"
 #include "storage/postgres/page_items.hpp"
 #include "storage/redo/record_parts.hpp"
 #include "storage/redo/resource_managers.hpp"
@@ -12,7 +13,6 @@ extern "C" {
 #include <access/visibilitymapdefs.h>
 #include <catalog/storage_xlog.h>
 #include <storage/bufpage.h>
-#include <storage/fsm_internals.h>
 }
 #include "storage/postgres/pg_headers_undef.hpp"
 
@@ -23,10 +23,6 @@ constexpr size_t page_header_size_bytes = MAXALIGN(SizeOfPageHeaderData);
 constexpr uint32_t vm_map_size_bytes = page_size_bytes - page_header_size_bytes;
 constexpr uint32_t heap_blocks_per_vm_byte = 8 / BITS_PER_HEAPBLOCK;
 constexpr uint32_t heap_blocks_per_vm_page = vm_map_size_bytes * heap_blocks_per_vm_byte;
-constexpr size_t fsm_node_count = NodesPerPage;
-constexpr size_t fsm_inner_node_count = NonLeafNodesPerPage;
-constexpr uint32_t fsm_slots_per_page = SlotsPerFSMPage;
-constexpr int fsm_tree_depth = 3;  // freespace.c, FSM_TREE_DEPTH for 8 kB pages
 
 relation_id to_relation_id(const RelFileNode& node) {
   return {node.spcNode, node.dbNode, node.relNode};
@@ -46,20 +42,10 @@ kept_map kept_vm(block_number heap_blocks) {
   return {whole + (partial ? 1 : 0), partial};
 }
 
-/// freespace.c, fsm_logical_to_physical for a page of the lowest level.
-block_number fsm_leaf_block(uint32_t leaf) {
-  block_number pages = 0;
-  for (int level = 0; level < fsm_tree_depth; ++level) {
-    pages += leaf + 1;
-    leaf /= fsm_slots_per_page;
-  }
-  return pages - 1;
-}
-
 /// FreeSpaceMapPrepareTruncateRel (freespace.c).
 kept_map kept_fsm(block_number heap_blocks) {
-  const block_number first_removed = fsm_leaf_block(heap_blocks / fsm_slots_per_page);
-  const bool partial = heap_blocks % fsm_slots_per_page != 0;
+  const block_number first_removed = pg::fsm_leaf_block(heap_blocks / pg::fsm_slots_per_page);
+  const bool partial = heap_blocks % pg::fsm_slots_per_page != 0;
   return {first_removed + (partial ? 1 : 0), partial};
 }
 
@@ -113,28 +99,13 @@ result<void> ingest_create(const pg::record& record, change_sink& sink) {
 /// Clears the bits of heap blocks from `heap_blocks` on in the map page that holds the first of
 /// them (visibilitymap_prepare_truncate). The page keeps its LSN.
 void clear_vm_tail(page& p, block_number heap_blocks) {
+  if (pg::page_is_new(p)) pg::page_init(p, 0);  // vm_readbuf
   const uint32_t block_in_page = heap_blocks % heap_blocks_per_vm_page;
   std::byte* const map = p.data.data() + page_header_size_bytes;
   const uint32_t byte = block_in_page / heap_blocks_per_vm_byte;
   const uint32_t bit = block_in_page % heap_blocks_per_vm_byte * BITS_PER_HEAPBLOCK;
   std::fill(map + byte + 1, map + vm_map_size_bytes, std::byte{0});
   map[byte] &= std::byte{static_cast<uint8_t>((1u << bit) - 1)};
-}
-
-/// fsm_truncate_avail and fsm_rebuild_page (fsmpage.c): the slots of removed heap blocks are 0, and
-/// every inner node is the greater of its children.
-void clear_fsm_tail(page& p, block_number heap_blocks) {
-  if (pg::page_is_new(p)) pg::page_init(p, 0);  // fsm_readbuf
-  const size_t kept_slots = heap_blocks % fsm_slots_per_page;
-  std::byte* const nodes = p.data.data() + page_header_size_bytes + offsetof(FSMPageData, fp_nodes);
-  std::fill(nodes + fsm_inner_node_count + kept_slots, nodes + fsm_node_count, std::byte{0});
-  for (size_t node = fsm_inner_node_count; node-- > 0;) {
-    const size_t left = 2 * node + 1;
-    std::byte greatest{0};
-    if (left < fsm_node_count) greatest = nodes[left];
-    if (left + 1 < fsm_node_count) greatest = std::max(greatest, nodes[left + 1]);
-    nodes[node] = greatest;
-  }
 }
 
 }  // namespace
@@ -163,7 +134,7 @@ result<void> apply_storage(const pg::record& record, const pg::block_reference*,
   if (is_vm) {
     clear_vm_tail(p, truncate.blkno);
   } else {
-    clear_fsm_tail(p, truncate.blkno);
+    pg::clear_fsm_slots(p, truncate.blkno % pg::fsm_slots_per_page);
   }
   return {};
 }
