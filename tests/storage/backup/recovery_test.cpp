@@ -10,11 +10,10 @@
 #include "storage/backup/base_backup.hpp"
 #include "storage/backup/directory_sink.hpp"
 #include "storage/backup/verify.hpp"
-#include "storage/layers/ingestor.hpp"
 #include "storage/postgres/control_file.hpp"
 #include "storage/postgres/wal_page.hpp"
 #include "tests/support/files.hpp"
-#include "tests/support/map_view.hpp"
+#include "tests/support/ingested_wal.hpp"
 #include "tests/support/postgres_server.hpp"
 
 namespace zenith::backup {
@@ -24,11 +23,6 @@ namespace fs = std::filesystem;
 using testing::postgres_server;
 
 constexpr uint32_t segment = 4 * 1024 * 1024;
-
-struct record_end_in_wal {
-  lsn start;
-  lsn end;
-};
 
 // A server's files as of L0, and all the WAL that it wrote from there until it was killed.
 class recovery : public ::testing::Test {
@@ -43,7 +37,6 @@ class recovery : public ::testing::Test {
     run_first();
     base_ = directory_ / "base";
     fs::copy(server_.data(), base_, fs::copy_options::recursive);
-    imported_ = testing::import_to_map(base_);
     server_.start();
     run_rest();
   }
@@ -114,47 +107,16 @@ class recovery : public ::testing::Test {
   }
 
   void ingest() {
-    identity_ = {imported_.cluster.system, segment};
-    lsn until = pg::segment_start(imported_.cluster.base, segment);
-    while (fs::exists(server_.data() / "pg_wal" /
-                      pg::segment_file_name(pg_timeline{1}, until.value() / segment, segment)))
-      until = until + segment;
-    wal_ = std::make_unique<testing::folder_wal>(
-        server_.data() / "pg_wal", pg_timeline{1}, segment,
-        pg::segment_start(imported_.cluster.last_record, segment), until);
-    layer_ = std::make_shared<layers::memory_layer>(imported_.cluster.base);
-    layers::ingestor ingestor{layer_,
-                              {{imported_.layer, imported_.cluster.base}},
-                              std::make_shared<layers::commit_index>(),
-                              [](const wal::raw_record& record, const error& cause) {
-                                ADD_FAILURE() << to_string(record.start) << ": " << cause.message;
-                              }};
-    wal::decoder decoder{identity_, imported_.cluster.base, imported_.cluster.last_record};
-    bytes chunk(256 * 1024);
-    for (lsn at = pg::wal_page_start(imported_.cluster.base); at < until; at = at + chunk.size()) {
-      chunk.resize(std::min<uint64_t>(until - at, 256 * 1024));
-      ASSERT_TRUE(wal_->read(at, chunk));
-      ASSERT_TRUE(decoder.feed(at, chunk));
-      auto next = decoder.next();
-      for (; next && *next; next = decoder.next()) {
-        ASSERT_TRUE(ingestor.ingest(**next));
-        records_.push_back({(*next)->start, (*next)->end});
-      }
-      if (!next) break;  // what a new segment's file held before is the end
-    }
-    ASSERT_GT(records_.size(), 1000u);
-  }
-
-  layers::view view_until(lsn at) const {
-    return layers::view{{{layer_, at}, {imported_.layer, at}}, imported_.cluster.base, at};
+    ingested_ = testing::ingest_wal(base_, server_.data() / "pg_wal", segment);
+    ASSERT_GT(ingested_.records.size(), 1000u);
   }
 
   // The base's files and the WAL until L, brought up by stock crash recovery and stopped.
   std::unique_ptr<postgres_server> recover(lsn at, const fs::path& data) {
     fs::copy(base_, data, fs::copy_options::recursive);
-    for (lsn begin = wal_->begin(); begin < at; begin = begin + segment) {
+    for (lsn begin = ingested_.wal->begin(); begin < at; begin = begin + segment) {
       bytes content(std::min<uint64_t>(at - begin, segment));
-      EXPECT_TRUE(wal_->read(begin, content));
+      EXPECT_TRUE(ingested_.wal->read(begin, content));
       content.resize(segment);
       write_file(
           data / "pg_wal" / pg::segment_file_name(pg_timeline{1}, begin.value() / segment, segment),
@@ -211,9 +173,9 @@ class recovery : public ::testing::Test {
     }
   }
 
-  void expect_the_same_at(const record_end_in_wal& record) {
+  void expect_the_same_at(const testing::ingested_wal::record& record) {
     SCOPED_TRACE("at " + to_string(record.end));
-    const layers::view view = view_until(record.end);
+    const layers::view view = ingested_.view_until(record.end);
     const std::string name = "at" + std::to_string(record.end.value());
     const auto recovered = recover(record.end, directory_ / name);
     recovered->stop();
@@ -231,7 +193,7 @@ class recovery : public ::testing::Test {
     options.history = {{pg_timeline{1}, record.end}};
     auto sink = directory_sink::create(posix_file_system(), directory_ / (name + "b"), {});
     ASSERT_TRUE(sink);
-    const auto written = write_base_backup(view, wal_.get(), options, **sink);
+    const auto written = write_base_backup(view, ingested_.wal.get(), options, **sink);
     ASSERT_TRUE(written) << written.error().message;
     postgres_server started{directory_, directory_ / (name + "b")};
     started.start();
@@ -245,11 +207,7 @@ class recovery : public ::testing::Test {
   testing::temporary_directory directory_;
   postgres_server server_;
   fs::path base_;
-  testing::imported_map imported_;
-  wal::wal_identity identity_;
-  std::unique_ptr<testing::folder_wal> wal_;
-  std::shared_ptr<layers::memory_layer> layer_;
-  std::vector<record_end_in_wal> records_;
+  testing::ingested_wal ingested_;
 };
 
 TEST_F(recovery, gives_what_the_view_gives_at_random_places_and_at_the_end) {
@@ -261,14 +219,16 @@ TEST_F(recovery, gives_what_the_view_gives_at_random_places_and_at_the_end) {
   const int rounds = rounds_given != nullptr ? std::stoi(rounds_given) : 2;
   std::mt19937 random{seed};
   SCOPED_TRACE("ZENITH_TEST_SEED=" + std::to_string(seed));
-  expect_the_same_at(records_.back());
-  for (int i = 0; i < rounds; ++i) expect_the_same_at(records_[random() % records_.size()]);
+  expect_the_same_at(ingested_.records.back());
+  for (int i = 0; i < rounds; ++i)
+    expect_the_same_at(ingested_.records[random() % ingested_.records.size()]);
 }
 
 TEST_F(recovery, is_not_needed_where_a_server_stopped_cleanly_its_own_files_equal_the_view) {
   server_.stop();
   ingest();
-  expect_no_mismatch(view_until(records_.back().end), records_.back().end, server_.data());
+  expect_no_mismatch(ingested_.view_until(ingested_.records.back().end),
+                     ingested_.records.back().end, server_.data());
 }
 
 }  // namespace
