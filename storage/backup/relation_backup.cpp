@@ -7,7 +7,9 @@
 #include <map>
 #include <vector>
 
+#include "storage/postgres/free_space_map.hpp"
 #include "storage/postgres/page_items.hpp"
+#include "storage/postgres/page_kind.hpp"
 
 namespace zenith::backup {
 
@@ -25,8 +27,24 @@ byte_view bytes_of(const std::vector<page>& pages, size_t count) {
   return {reinterpret_cast<const std::byte*>(pages.data()), count * page_size_bytes};
 }
 
-// bufpage.h, PageHeaderData.pd_checksum.
-constexpr size_t checksum_offset = 8;
+// What the pages of a main fork have free, as far as they are a heap's. Indexes and sequences begin
+// with pages that have a special space, heaps have none.
+class free_space_notes {
+ public:
+  void add(const page& p, block_number block) {
+    const pg::page_kind kind = pg::kind_of(p, block);
+    if (kind_ == pg::page_kind::empty) kind_ = kind;
+    if (may_be_heap()) categories_.push_back(pg::free_space_category(p));
+  }
+  bool is_heap() const { return kind_ == pg::page_kind::heap; }
+  const std::vector<uint8_t>& categories() const { return categories_; }
+
+ private:
+  bool may_be_heap() const { return is_heap() || kind_ == pg::page_kind::empty; }
+
+  pg::page_kind kind_ = pg::page_kind::empty;  // of the first page that was ever initialised
+  std::vector<uint8_t> categories_;
+};
 
 }  // namespace
 
@@ -39,8 +57,7 @@ result<void> relation_backup::read_page(const relation_id& relation, fork_number
     return fail(errc::corrupt, fmt::format("{} has the LSN {}, expected at most {}",
                                            to_string(key::block(relation, fork, block)),
                                            to_string(found), to_string(at_)));
-  if (checksums_ == page_checksums::on)
-    store(into.begin() + checksum_offset, pg::page_checksum(into, block));
+  if (checksums_ == page_checksums::on) pg::set_page_checksum(into, block);
   return {};
 }
 
@@ -107,29 +124,54 @@ result<void> relation_backup::write_relation(const relation_id& relation,
   ZENITH_TRY(ensure_directory(relation.tablespace, relation.database));
   ++relation_count_;
   if (forks.is_unlogged()) {
+    const page_source source = source_of(relation, fork_number::init);
     const block_number blocks = *forks[fork_number::init];
-    ZENITH_TRY(write_fork(relation, fork_number::init, fork_number::main, blocks));
-    return write_fork(relation, fork_number::init, fork_number::init, blocks);
+    ZENITH_TRY(write_fork(relation, fork_number::main, blocks, source));
+    return write_fork(relation, fork_number::init, blocks, source);
   }
-  for (const fork_number fork : {fork_number::main, fork_number::vm})
-    if (forks[fork]) ZENITH_TRY(write_fork(relation, fork, fork, *forks[fork]));
-  if (forks[fork_number::fsm]) ZENITH_TRY(write_free_space_map(relation, *forks[fork_number::fsm]));
-  return {};
+  if (forks[fork_number::main]) {
+    ZENITH_TRY(write_main_fork(relation, forks));
+  } else if (forks[fork_number::fsm]) {
+    ZENITH_TRY(write_kept_free_space_map(relation, *forks[fork_number::fsm]));
+  }
+  if (!forks[fork_number::vm]) return {};
+  return write_fork(relation, fork_number::vm, *forks[fork_number::vm],
+                    source_of(relation, fork_number::vm));
 }
 
-result<void> relation_backup::write_fork(const relation_id& relation, fork_number from,
-                                         fork_number to, block_number blocks) {
+relation_backup::page_source relation_backup::source_of(const relation_id& relation,
+                                                        fork_number fork) const {
+  return [this, relation, fork](block_number block, page& into) {
+    return read_page(relation, fork, block, into);
+  };
+}
+
+result<void> relation_backup::write_main_fork(const relation_id& relation,
+                                              const relation_forks& forks) {
+  free_space_notes notes;
+  ZENITH_TRY(write_fork(relation, fork_number::main, *forks[fork_number::main],
+                        [&](block_number block, page& into) -> result<void> {
+                          ZENITH_TRY(read_page(relation, fork_number::main, block, into));
+                          notes.add(into, block);
+                          return {};
+                        }));
+  if (notes.is_heap()) return write_made_free_space_map(relation, notes.categories());
+  if (!forks[fork_number::fsm]) return {};
+  return write_kept_free_space_map(relation, *forks[fork_number::fsm]);
+}
+
+result<void> relation_backup::write_fork(const relation_id& relation, fork_number fork,
+                                         block_number blocks, const page_source& source) {
   std::vector<page> buffer(std::min<size_t>(std::max(blocks, 1u), pages_per_write));
   block_number block = 0;
   // An empty fork is an empty file; a fork that fills its last segment needs no empty one after.
   do {
     const uint32_t in_segment = std::min(blocks - block, blocks_per_segment);
-    const std::string name = data_directory::file_of(relation, to, block);
+    const std::string name = data_directory::file_of(relation, fork, block);
     ZENITH_TRY(sink_.begin_file(name, owner_file_mode, uint64_t{in_segment} * page_size_bytes));
     for (uint32_t done = 0; done < in_segment;) {
       const uint32_t count = std::min(in_segment - done, pages_per_write);
-      for (uint32_t i = 0; i < count; ++i)
-        ZENITH_TRY(read_page(relation, from, block + done + i, buffer[i]));
+      for (uint32_t i = 0; i < count; ++i) ZENITH_TRY(source(block + done + i, buffer[i]));
       ZENITH_TRY(sink_.write(bytes_of(buffer, count)));
       done += count;
     }
@@ -140,18 +182,30 @@ result<void> relation_backup::write_fork(const relation_id& relation, fork_numbe
   return {};
 }
 
-result<void> relation_backup::write_free_space_map(const relation_id& relation,
-                                                   block_number blocks) {
+result<void> relation_backup::write_made_free_space_map(const relation_id& relation,
+                                                        const std::vector<uint8_t>& categories) {
+  const auto heap_blocks = static_cast<block_number>(categories.size());
+  return write_fork(relation, fork_number::fsm, pg::fsm_block_count(heap_blocks),
+                    [&](block_number block, page& into) -> result<void> {
+                      pg::make_fsm_page(categories, block, into);
+                      if (checksums_ == page_checksums::on) pg::set_page_checksum(into, block);
+                      return {};
+                    });
+}
+
+result<void> relation_backup::write_kept_free_space_map(const relation_id& relation,
+                                                        block_number blocks) {
   // Read as a whole before it is begun, so that it can be left out.
   constexpr block_number at_most = 8192;
   if (blocks == 0 || blocks > at_most) return {};
   std::vector<page> pages(blocks);
   for (block_number block = 0; block < blocks; ++block)
     if (!read_page(relation, fork_number::fsm, block, pages[block])) return {};
-  ZENITH_TRY(sink_.add_file(data_directory::file_of(relation, fork_number::fsm, 0),
-                            bytes_of(pages, pages.size())));
-  bytes_ += pages.size() * page_size_bytes;
-  return {};
+  return write_fork(relation, fork_number::fsm, blocks,
+                    [&](block_number block, page& into) -> result<void> {
+                      into = pages[block];
+                      return {};
+                    });
 }
 
 result<void> relation_backup::write_slrus() {

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "storage/backup/backup_sink.hpp"
 #include "storage/backup/data_directory.hpp"
@@ -25,8 +27,13 @@ class relation_backup {
       : view_(view), at_(at), checksums_(checksums), sink_(sink) {}
 
   /// Tablespaces, databases with PG_VERSION and relation map, and every relation's files: of an
-  /// unlogged one an empty main fork, which is a copy of the init fork (reinit.c). A free space map
-  /// that cannot be read is left out: PostgreSQL makes a new one.
+  /// unlogged one an empty main fork, which is a copy of the init fork (reinit.c).
+  ///
+  /// A heap's free space map is made from the heap's own pages, which all pass by here: the map is
+  /// not logged, and where a standby keeps it up in redo (XLogRecordPageWithFreeSpace) it depends
+  /// on the heap. A byte of memory is needed for each block of the largest heap. Other maps, of
+  /// indexes, are what the view holds; one that cannot be read is left out: PostgreSQL makes a new
+  /// one.
   result<void> write_relations();
   /// Whole segments of whole pages. Error: corrupt where pages between others are missing.
   result<void> write_slrus();
@@ -38,9 +45,15 @@ class relation_backup {
   result<void> write_tablespaces();
   result<void> write_databases();
   result<void> write_relation(const relation_id& relation, const relation_forks& forks);
-  result<void> write_fork(const relation_id& relation, fork_number from, fork_number to,
-                          block_number blocks);
-  result<void> write_free_space_map(const relation_id& relation, block_number blocks);
+  using page_source = std::function<result<void>(block_number, page&)>;
+  result<void> write_main_fork(const relation_id& relation, const relation_forks& forks);
+  result<void> write_fork(const relation_id& relation, fork_number fork, block_number blocks,
+                          const page_source& source);
+  result<void> write_made_free_space_map(const relation_id& relation,
+                                         const std::vector<uint8_t>& categories);
+  result<void> write_kept_free_space_map(const relation_id& relation, block_number blocks);
+  /// Gives a fork's pages as the view holds them.
+  page_source source_of(const relation_id& relation, fork_number fork) const;
   result<void> write_slru_segment(slru_kind slru, uint32_t segment,
                                   const std::vector<uint32_t>& pages);
   result<void> read_page(const relation_id& relation, fork_number fork, block_number block,
