@@ -32,6 +32,19 @@ bool somebody_is_attached(const fs::path& data) {
   return false;
 }
 
+// Whether the postmaster says in its lock file that it lets connections in (miscinit.c,
+// LOCK_FILE_LINE_PM_STATUS; pg_ctl waits for the same). Asking by connecting (PQping) would start a
+// backend, which reads catalogs and may prune their pages.
+bool lets_connections_in(const fs::path& data, pid_t process) {
+  std::istringstream lines(contents_of(data / "postmaster.pid"));
+  std::string line;
+  for (int number = 1; std::getline(lines, line); ++number) {
+    if (number == 1 && line != std::to_string(process)) return false;
+    if (number == 8) return line.starts_with("ready") || line.starts_with("standby");
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string pg_program(const std::string& name) { return std::string(ZENITH_PG_BIN "/") + name; }
@@ -116,7 +129,7 @@ void postgres_server::start(const std::vector<std::string>& arguments) {
       process_ = -1;
       return true;
     }
-    return PQping(conninfo().c_str()) == PQPING_OK;
+    return lets_connections_in(data_, process_);
   });
   if (running() && answers) return;
   if (running()) stop(stop_mode::immediate);

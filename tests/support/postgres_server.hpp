@@ -54,7 +54,7 @@ class postgres_server {
   postgres_server(const postgres_server&) = delete;
   postgres_server& operator=(const postgres_server&) = delete;
 
-  /// Returns once it accepts connections; throws with its log where it does not within a minute.
+  /// Returns once it accepts connections, and has made none itself; throws with its log where it does not within a minute.
   /// `arguments`: more for the postgres command line ("-c", "x=y").
   void start(const std::vector<std::string>& arguments = {});
   /// Returns once the process is gone.
