@@ -1,0 +1,108 @@
+// judged_server: a real server whose WAL goes through the storage, judged by PostgreSQL's recovery.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "storage/layers/ingestor.hpp"
+#include "tests/support/map_view.hpp"
+#include "tests/support/postgres_server.hpp"
+
+namespace zenith::testing {
+
+/// The WAL of a pg_wal folder across pg_timelines: of each segment, the newest pg_timeline's file
+/// counts, which begins with a copy of its parent's bytes (xlog.c, XLogInitNewTimeline).
+class newest_timeline_wal final : public wal::wal_source {
+ public:
+  newest_timeline_wal(std::filesystem::path folder, uint32_t segment_size_bytes, lsn from);
+
+  lsn begin() const override { return from_; }
+  lsn end() const override { return until_; }
+  result<void> read(lsn at, byte_span into) const override;
+
+  /// The file that holds an LSN; empty where none does.
+  std::filesystem::path file_of(lsn at) const;
+
+ private:
+  std::filesystem::path folder_;
+  uint32_t segment_size_bytes_;
+  lsn from_;
+  lsn until_;
+};
+
+/// A record's place, and all of what pg_waldump says of it.
+struct judged_record {
+  lsn start;
+  lsn end;
+  std::string dumped;
+};
+
+/// In this order: SQL before the base on server(), take_base(), the SQL under test with mark()
+/// between its parts, ingest(); from then on the server is gone, and everything at its marks can be
+/// looked at and judged.
+class judged_server {
+ public:
+  /// A cluster that is not started yet. fsync and autovacuum are off, all WAL is kept.
+  explicit judged_server(postgres_server::options how = {});
+
+  postgres_server& server() { return *server_; }
+  const temporary_directory& directory() const { return directory_; }
+  /// Statements in order, each in its own transaction, on the kept session.
+  void run(const std::vector<std::string>& statements);
+
+  /// Stops the server cleanly, keeps its files as the base, and starts it again.
+  void take_base();
+  /// The server's insert position: everything done so far lies before it.
+  lsn mark();
+  /// Makes the WAL durable, ends the server with kill -9, and takes its WAL since the base in.
+  void ingest();
+
+  uint32_t segment_size_bytes() const { return imported_.cluster.segment_size_bytes; }
+  lsn base() const { return imported_.cluster.base; }
+  /// The base's shutdown checkpoint, and all since.
+  const std::vector<judged_record>& records() const { return records_; }
+  /// The last record that ends at or before a mark: its end is an LSN to look at.
+  const judged_record& last_before(lsn mark) const;
+  /// The records of mark..mark whose dumped text holds all of the texts.
+  std::vector<judged_record> find(lsn from, lsn until, const std::vector<std::string>& texts) const;
+  /// How many those are.
+  size_t count(lsn from, lsn until, const std::vector<std::string>& texts) const {
+    return find(from, until, texts).size();
+  }
+
+  /// Everything up to the last record before a mark.
+  layers::view view(lsn mark) const;
+  /// A relation's files as of a mark, by the id that pg_relation_filepath gave ("base/5/16384").
+  static relation_id relation_of(const std::string& filepath);
+  /// A page, without its LSN and checksum; zeros past the fork's end.
+  bytes page_at(lsn mark, const relation_id& relation, fork_number fork, block_number block) const;
+  /// A fork's length; none where it does not exist.
+  std::optional<block_number> blocks_at(lsn mark, const relation_id& relation,
+                                        fork_number fork) const;
+
+  /// Has stock PostgreSQL recover the base with the WAL cut at the mark's last record, and expects
+  /// that all files, SLRU segments and counters of pg_control are those that the view gives.
+  void expect_recovery_agrees(lsn mark);
+  /// That recovery's data directory, stopped cleanly.
+  std::filesystem::path recover(lsn mark);
+  /// The data directory that the storage writes for the mark, not started yet.
+  std::filesystem::path write_backup(lsn mark, pg_timeline timeline = pg_timeline{});
+  /// A stock server running on that directory.
+  std::unique_ptr<postgres_server> start_at(lsn mark);
+
+ private:
+  void read_dump(lsn until);
+  std::filesystem::path fresh_directory(const std::string& name);
+
+  temporary_directory directory_;
+  std::unique_ptr<postgres_server> server_;
+  std::filesystem::path base_;
+  imported_map imported_;
+  std::unique_ptr<newest_timeline_wal> wal_;
+  std::shared_ptr<layers::memory_layer> layer_;
+  std::vector<judged_record> records_;
+  int directories_ = 0;
+};
+
+}  // namespace zenith::testing
