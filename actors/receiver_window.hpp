@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <mutex>
+#include <string>
 
 #include "storage/base/assert.hpp"
 #include "storage/base/lsn.hpp"
@@ -36,12 +38,19 @@ class receiver_window {
     return end > held ? end - held : 0;
   }
 
-  /// The timeline refuses what was sent: the receiver has to begin again from durable().
-  void refuse() {
-    refused_.store(true, std::memory_order_release);
+  /// The timeline refuses what was sent: the receiver has to begin again. `why` is not empty.
+  void refuse(std::string why) {
+    {
+      const std::lock_guard lock(mutex_);
+      refusal_ = std::move(why);
+    }
     wake();
   }
-  bool refused() const { return refused_.load(std::memory_order_acquire); }
+  /// Empty where nothing was refused.
+  std::string refusal() const {
+    const std::lock_guard lock(mutex_);
+    return refusal_;
+  }
 
   /// Readable when something changed; clear() before looking.
   int descriptor() const { return wake_; }
@@ -59,7 +68,8 @@ class receiver_window {
   int wake_;
   std::atomic<uint64_t> durable_{0};
   std::atomic<uint64_t> server_end_{0};
-  std::atomic<bool> refused_{false};
+  mutable std::mutex mutex_;
+  std::string refusal_;
 };
 
 }  // namespace zenith::actors

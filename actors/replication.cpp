@@ -5,7 +5,9 @@
 #include <libpq-fe.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <charconv>
+#include <limits>
 
 #include "actors/blocking.hpp"
 
@@ -35,22 +37,24 @@ bool parse(std::string_view text, Integer& value) {
 
 }  // namespace
 
-result<void> check_server(const server_identity& found, system_identifier system,
-                          pg_timeline timeline) {
+result<void> check_server(const server_identity& found, const expected_server& expected) {
   const int major = found.version / 10000;
   if (major != supported_major_version)
     return fail(errc::unsupported, fmt::format("the server is PostgreSQL {}, expected {}", major,
                                                supported_major_version));
-  if (found.system != system)
+  if (found.system != expected.system)
     return fail(errc::conflict,
                 fmt::format("the server's system identifier is {}, expected {}: it is another "
                             "cluster",
-                            to_string(found.system), to_string(system)));
-  if (found.timeline != timeline)
+                            to_string(found.system), to_string(expected.system)));
+  if (found.segment_size_bytes != expected.segment_size_bytes)
+    return fail(errc::conflict, fmt::format("the server's WAL segments have {} bytes, expected {}",
+                                            found.segment_size_bytes, expected.segment_size_bytes));
+  if (found.timeline != expected.timeline)
     return fail(errc::conflict, fmt::format("the server is on pg_timeline {}, expected {}: its "
                                             "history is another one",
                                             static_cast<uint32_t>(found.timeline),
-                                            static_cast<uint32_t>(timeline)));
+                                            static_cast<uint32_t>(expected.timeline)));
   return {};
 }
 
@@ -59,6 +63,30 @@ result<void> check_nothing_lost(const server_identity& found, lsn received) {
   return fail(errc::conflict, fmt::format("the server has written up to {}, the timeline holds its "
                                           "WAL up to {}: the server lost what it had confirmed",
                                           to_string(found.flushed), to_string(received)));
+}
+
+result<void> check_follows(lsn came, lsn expected) {
+  if (came == expected) return {};
+  const bool jumps = came > expected;
+  return fail(
+      errc::corrupt,
+      fmt::format("the server sent WAL from {}, expected it from {}: {} bytes {}", to_string(came),
+                  to_string(expected), jumps ? came - expected : expected - came,
+                  jumps ? "are left out" : "before it come again"));
+}
+
+result<uint32_t> parse_segment_size(std::string_view text) {
+  const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  const std::string_view unit = text.substr(digits);
+  uint64_t size = 0;
+  if (parse(text.substr(0, digits), size) && size <= 1024 && (unit == "MB" || unit == "GB")) {
+    size <<= unit == "MB" ? 20 : 30;
+    if (size <= std::numeric_limits<uint32_t>::max()) return static_cast<uint32_t>(size);
+  }
+  return fail(errc::corrupt,
+              fmt::format("the server says that its WAL segments have \"{}\", expected a number "
+                          "of MB or GB",
+                          text));
 }
 
 void replication_connection::finish::operator()(pg_conn* connection) const { PQfinish(connection); }
@@ -105,6 +133,10 @@ result<server_identity> replication_connection::identify() {
   identity.version = PQserverVersion(connection_.get());
   identity.system = system_identifier{system};
   identity.timeline = pg_timeline{timeline};
+  const auto shown = execute(connection_.get(), "SHOW wal_segment_size");
+  if (PQresultStatus(shown.get()) != PGRES_TUPLES_OK || PQntuples(shown.get()) != 1)
+    return tl::unexpected<error>(failure("SHOW wal_segment_size"));
+  ZENITH_TRY_ASSIGN(identity.segment_size_bytes, parse_segment_size(PQgetvalue(shown.get(), 0, 0)));
   return identity;
 }
 

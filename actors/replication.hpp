@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "storage/base/bytes.hpp"
 #include "storage/base/ids.hpp"
@@ -22,14 +23,26 @@ struct server_identity {
   system_identifier system{};
   pg_timeline timeline{};
   lsn flushed;
+  uint32_t segment_size_bytes = 0;
+};
+
+/// What a timeline expects of its server.
+struct expected_server {
+  system_identifier system{};
+  pg_timeline timeline{};
+  uint32_t segment_size_bytes = 0;
 };
 
 /// Whether it is a server that may write to a timeline of this cluster and pg_timeline. Errors:
 /// unsupported (another major version), conflict; they say expected and found.
-result<void> check_server(const server_identity& found, system_identifier system,
-                          pg_timeline timeline);
+result<void> check_server(const server_identity& found, const expected_server& expected);
 /// Whether it still has all of the WAL that was received from it. Error: conflict.
 result<void> check_nothing_lost(const server_identity& found, lsn received);
+/// Whether a piece of WAL follows what was received. Error: corrupt; says what is left out or comes
+/// again.
+result<void> check_follows(lsn came, lsn expected);
+/// "16MB", as SHOW says it (guc.c, convert_int_from_base_unit). Error: corrupt.
+result<uint32_t> parse_segment_size(std::string_view text);
 
 /// A physical replication connection. Owned by one thread.
 class replication_connection {
@@ -43,6 +56,7 @@ class replication_connection {
   replication_connection(replication_connection&&) noexcept = default;
   replication_connection& operator=(replication_connection&&) noexcept = default;
 
+  /// IDENTIFY_SYSTEM, and how long its WAL segments are.
   result<server_identity> identify();
   /// Makes the slot with its WAL reserved, where it does not exist.
   result<void> ensure_slot(const std::string& slot);

@@ -28,8 +28,7 @@ void supervisor::start_receiver(compute_entry& entry) {
                  " port=" + std::to_string(entry.info.port) + " user=postgres";
   how.slot = receiver_name_of(*id);
   how.application = how.slot;
-  how.system = metadata->system;
-  how.timeline = metadata->current_pg_timeline();
+  how.expected = {metadata->system, metadata->current_pg_timeline(), metadata->segment_size_bytes};
   how.chunk_size_max_bytes = parameters_.settings.size_bytes("receiver_chunk_max");
   how.unsynced_max_bytes = parameters_.settings.size_bytes("unsynced_wal_max");
   how.status_interval = parameters_.settings.duration("receiver_status_interval");

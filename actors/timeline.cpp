@@ -22,7 +22,8 @@ error not_arrived(const timeline_state& state, lsn wanted) {
   return {errc::not_arrived, "LSN " + to_string(wanted) + " has not arrived on timeline " +
                                  to_string(state.store->metadata().id) + ", which ends at " +
                                  to_string(state.store->end()) +
-                                 (state.window ? std::string() : "; no server writes to it now")};
+                                 (state.window ? std::string() : "; no server writes to it now") +
+                                 (state.problem.empty() ? std::string() : "; " + state.problem)};
 }
 
 error closing() { return {errc::unavailable, "the timeline is closing"}; }
@@ -69,12 +70,17 @@ void make_durable(self_pointer self) {
 void append(self_pointer self, const wal_chunk& chunk) {
   timeline_state& state = self->state;
   if (!state.store || chunk.from != state.window) return;
-  if (const auto appended = state.store->append(chunk.at, chunk.data); !appended) {
-    state.problem = appended.error().message;
-    spdlog::error("timeline {}: refused WAL: {}", to_string(state.store->metadata().id),
-                  state.problem);
-    state.window->refuse();
+  const lsn before = state.store->end();
+  const auto appended = state.store->append(chunk.at, chunk.data);
+  // What was refused stays a problem until whole records from that place on have come.
+  if (state.store->end() > before) state.problem.clear();
+  if (!appended) {
+    state.problem = "refused WAL: " + appended.error().message;
+    spdlog::error("timeline {}: {}", to_string(state.store->metadata().id), state.problem);
+    state.window->refuse(appended.error().message);
     state.window = nullptr;
+    // Only opening it again tells what a disk that failed still has.
+    if (appended.error().code == errc::io) return self->quit(to_caf(appended.error()));
   }
   state.received->advance(state.store->received());
   state.records->advance(state.store->end());
@@ -210,7 +216,6 @@ timeline_actor::behavior_type timeline(self_pointer self, timeline_parameters pa
       [=](follow_atom, const receiver_window_ptr& window) {
         return with_store<lsn>(self, [&](auto& store) -> result<lsn> {
           self->state.window = window;
-          self->state.problem.clear();
           window->set_durable(store.durable());
           return store.begin_stream();
         });

@@ -66,6 +66,8 @@ class receiver {
     self_->send(supervisor_, stream_atom::value, how_.compute, std::string());
     last_status_ = {};
     reported_ = lsn{};
+    // WAL may have come with the answer to the command.
+    if (auto taken = take_all(*connection); !taken) return taken.error();
     while (alive()) {
       if (auto turned = turn(*connection); !turned) return turned.error();
     }
@@ -76,7 +78,7 @@ class receiver {
 
   result<void> start(replication_connection& connection) {
     ZENITH_TRY_ASSIGN(const auto server, connection.identify());
-    ZENITH_TRY(check_server(server, how_.system, how_.timeline));
+    ZENITH_TRY(check_server(server, how_.expected));
     ZENITH_TRY(connection.ensure_slot(how_.slot));
     window_ = std::make_shared<receiver_window>();
     result<lsn> from = fail(errc::unavailable, "the timeline does not answer");
@@ -86,7 +88,7 @@ class receiver {
     ZENITH_TRY(from);
     ZENITH_TRY(check_nothing_lost(server, *from));
     sent_ = *from;
-    return connection.start(how_.slot, *from, how_.timeline);
+    return connection.start(how_.slot, *from, how_.expected.timeline);
   }
 
   // One look at the socket: takes what is there, passes it on, reports.
@@ -97,11 +99,13 @@ class receiver {
     if (poll(polled, 2, poll_interval_ms) < 0 && errno != EINTR)
       return fail(errc::io, "poll failed");
     window_->clear();
-    if (window_->refused())
-      return fail(errc::corrupt, "the timeline refused what the server sent; the log says why");
+    if (std::string why = window_->refusal(); !why.empty())
+      return fail(errc::corrupt, "the timeline refused what the server sent: " + why);
     if (room) {
-      ZENITH_TRY(connection.consume());
+      // What came before the connection broke is taken all the same.
+      const auto consumed = connection.consume();
       ZENITH_TRY(take_all(connection));
+      ZENITH_TRY(consumed);
     }
     const bool due = steady::now() - last_status_ >= how_.status_interval;
     if (due || window_->durable() > reported_) ZENITH_TRY(report(connection));
@@ -132,11 +136,11 @@ class receiver {
       }
       const auto& data = std::get<wire::xlog_data>(parsed);
       window_->set_server_end(data.server_end);
-      if (chunk->data.empty()) chunk->at = data.start;
-      if (data.start != chunk->at + chunk->data.size())
-        return fail(errc::corrupt, "the server sent WAL from " + to_string(data.start) +
-                                       ", expected it from " +
-                                       to_string(chunk->at + chunk->data.size()));
+      if (chunk->data.empty()) chunk->at = sent_;
+      if (auto follows = check_follows(data.start, chunk->at + chunk->data.size()); !follows) {
+        pass_on();
+        return follows;
+      }
       chunk->data.insert(chunk->data.end(), data.wal.begin(), data.wal.end());
       if (chunk->data.size() >= how_.chunk_size_max_bytes) pass_on();
     }

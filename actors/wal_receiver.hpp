@@ -5,7 +5,7 @@
 #include <string>
 
 #include "actors/interfaces.hpp"
-#include "storage/base/ids.hpp"
+#include "actors/replication.hpp"
 
 namespace zenith::actors {
 
@@ -14,8 +14,7 @@ struct receiver_parameters {
   std::string conninfo;     ///< how to reach it; replication is added here
   std::string slot;         ///< made where it is missing, with its WAL reserved
   std::string application;  ///< the application_name; what synchronous_standby_names refers to
-  system_identifier system{};
-  pg_timeline timeline{};
+  expected_server expected;
   size_t chunk_size_max_bytes = 1 << 20;
   uint64_t unsynced_max_bytes = 64 << 20;
   std::chrono::milliseconds status_interval{1000};

@@ -15,6 +15,12 @@ namespace {
 
 constexpr uint64_t read_chunk_bytes = 1 << 20;
 
+std::vector<wal::timeline_switch> switches_of(const timeline_metadata& metadata) {
+  std::vector<wal::timeline_switch> all;
+  for (const pg_timeline_start& one : metadata.pg_timelines) all.push_back({one.number, one.start});
+  return all;
+}
+
 }  // namespace
 
 lsn without_page_header(lsn at, uint32_t segment_size_bytes) {
@@ -76,8 +82,7 @@ result<void> timeline_store::open_wal() {
   how.identity = identity();
   how.scan_from = metadata_.start;
   how.scan_previous = metadata_.start_previous_record;
-  for (const pg_timeline_start& one : metadata_.pg_timelines)
-    how.history.push_back({one.number, one.start});
+  how.history = switches_of(metadata_);
   if (parent_) {
     how.start = metadata_.start;
     how.previous = metadata_.start_previous_record;
@@ -99,8 +104,7 @@ result<void> timeline_store::read_wal() {
   const lsn until = wal_->end();
   end_ = metadata_.start;
   last_record_ = metadata_.start_previous_record;
-  decoder_ =
-      std::make_unique<wal::decoder>(identity(), metadata_.start, metadata_.start_previous_record);
+  decoder_ = std::make_unique<wal::decoder>(decoder_from(end_, last_record_));
   bytes chunk;
   for (lsn at = metadata_.start; at < until; at = at + chunk.size()) {
     chunk.resize(std::min<uint64_t>(read_chunk_bytes, until - at));
@@ -123,20 +127,66 @@ result<void> timeline_store::ingest_whole_records() {
   }
 }
 
-lsn timeline_store::received() const { return std::max(end(), decoder_->fed_until()); }
+lsn timeline_store::received() const { return std::max(end(), wal_->end()); }
 lsn timeline_store::durable() const { return std::min(end(), wal_->durable_until()); }
 
 result<lsn> timeline_store::begin_stream() {
-  // Nothing was appended yet where the timeline's folder has no WAL.
   if (wal_->end() > end_) ZENITH_TRY(wal_->rewind(end_));
-  decoder_ = std::make_unique<wal::decoder>(identity(), end_, last_record_);
+  // A record that switches segments ends with its segment, whose rest is no WAL: zeros do.
+  if (wal_->end() < end_) ZENITH_TRY(wal_->append(wal_->end(), bytes(end_ - wal_->end())));
+  decoder_ = std::make_unique<wal::decoder>(decoder_from(end_, last_record_));
   return end_;
 }
 
+wal::decoder timeline_store::decoder_from(lsn start, lsn previous) const {
+  return {identity(), start, previous, switches_of(metadata_)};
+}
+
 result<void> timeline_store::append(lsn at, byte_view data) {
-  ZENITH_TRY(wal_->append(at, data));
-  ZENITH_TRY(decoder_->feed(at, data));
-  return ingest_whole_records();
+  auto appended = append_in_segments(at, data);
+  // What was refused is no WAL that anybody waits for, nor may it be found after a restart. Where
+  // it cannot be removed now, the next begin_stream() does it, or says why not.
+  if (!appended) static_cast<void>(begin_stream());
+  return appended;
+}
+
+// A segment is made only when all before it was taken in: a file that follows bad WAL would speak
+// for damage.
+result<void> timeline_store::append_in_segments(lsn at, byte_view data) {
+  ZENITH_TRY(check_follows(at, data));
+  while (!data.empty()) {
+    const uint64_t left = metadata_.segment_size_bytes - at.value() % metadata_.segment_size_bytes;
+    const byte_view here = data.first(std::min<uint64_t>(left, data.size()));
+    ZENITH_TRY(wal_->append(at, here));
+    ZENITH_TRY(decoder_->feed(at, here));
+    ZENITH_TRY(ingest_whole_records());
+    data = data.subspan(here.size());
+    at = at + here.size();
+  }
+  return {};
+}
+
+result<void> timeline_store::check_follows(lsn at, byte_view data) const {
+  const lsn expected = wal_->end();
+  if (at == expected) return {};
+  const std::string both =
+      fmt::format("WAL came from {}, expected it from {}", to_string(at), to_string(expected));
+  if (at > expected)
+    return fail(errc::invalid_argument,
+                fmt::format("{}: {} bytes are left out", both, at - expected));
+  // The WAL files tell a stream that only repeats from one that goes back on what it said.
+  bytes held(std::min<uint64_t>(data.size(), expected - at));
+  if (!all_wal_->read(at, held))
+    return fail(errc::invalid_argument, both + ": it repeats what came long before");
+  const auto differs = std::ranges::mismatch(held, data.first(held.size())).in1;
+  if (differs == held.end())
+    return fail(errc::invalid_argument, both + ": it repeats what came before");
+  const auto offset = static_cast<size_t>(differs - held.begin());
+  return fail(errc::conflict,
+              fmt::format("{}: it repeats what came before with other bytes, at {} {:02X} and not "
+                          "{:02X}",
+                          both, to_string(at + offset), static_cast<unsigned>(data[offset]),
+                          static_cast<unsigned>(held[offset])));
 }
 
 result<lsn> timeline_store::sync() {

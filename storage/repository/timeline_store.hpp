@@ -85,8 +85,10 @@ class timeline_store {
   /// A source begins to send WAL from end() on; what was held of a record that is not whole is
   /// dropped. Gives end(). Error: io.
   result<lsn> begin_stream();
-  /// WAL that follows what was appended since begin_stream(). Errors: invalid_argument (a gap),
-  /// corrupt (not WAL of this timeline; what follows has to begin with begin_stream() again), io.
+  /// WAL from begin_stream()'s LSN on, piece after piece. Errors: invalid_argument (it jumps, or
+  /// repeats what came before), conflict (it repeats with other bytes), corrupt (not WAL of this
+  /// timeline), io; all say what was expected and what came. Whole records before the error are
+  /// kept, what came after them is not, and a source has to begin again with begin_stream().
   result<void> append(lsn at, byte_view data);
   /// Makes everything up to end() durable, and gives it.
   result<lsn> sync();
@@ -114,6 +116,9 @@ class timeline_store {
   result<void> open_wal();
   result<void> read_wal();
   result<void> ingest_whole_records();
+  result<void> append_in_segments(lsn at, byte_view data);
+  result<void> check_follows(lsn at, byte_view data) const;
+  wal::decoder decoder_from(lsn start, lsn previous) const;
   result<point_found> find_position(lsn asked) const;
   result<point_found> find_time(timestamp time, timestamp now) const;
   std::vector<layers::commit_index_reference> commits_until(lsn at) const;

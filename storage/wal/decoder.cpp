@@ -10,8 +10,10 @@ namespace zenith::wal {
 
 using pg::record_header_size_bytes;
 
-decoder::decoder(wal_identity identity, lsn start, lsn previous)
+decoder::decoder(wal_identity identity, lsn start, lsn previous,
+                 std::vector<timeline_switch> history)
     : identity_(identity),
+      history_(std::move(history)),
       start_(start),
       position_(start),
       last_record_(previous),
@@ -93,10 +95,23 @@ decoder::step decoder::enter_page() {
   if (auto good = check_page_header(encoded, cursor_, identity_, least_timeline_); !good)
     return fail_here(std::move(good).error().message,
                      encoded.first(pg::short_page_header_size_bytes));
+  if (auto good = check_timeline(header.timeline); !good)
+    return fail_here(std::move(good).error().message, {});
   page_ = header;
   least_timeline_ = header.timeline;
   cursor_ = cursor_ + size;
   return step::again;
+}
+
+// A pg_timeline that begins inside a page leaves the page's header as it was: a promoted server
+// copies the segment up to there (xlog.c, XLogInitNewTimeline).
+result<void> decoder::check_timeline(uint32_t found) const {
+  std::optional<uint32_t> expected;
+  for (const timeline_switch& one : history_)
+    if (one.start <= cursor_) expected = static_cast<uint32_t>(one.number);
+  if (!expected || *expected == found) return {};
+  return fail(errc::corrupt, fmt::format("WAL page at {}: pg_timeline: expected {}, found {}",
+                                         to_string(cursor_), *expected, found));
 }
 
 // Feeding began at the page's start, and the first record may lie further on in the page.

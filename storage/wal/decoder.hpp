@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "storage/base/bytes.hpp"
 #include "storage/base/ids.hpp"
@@ -17,6 +18,14 @@ namespace zenith::wal {
 struct wal_identity {
   system_identifier system{};
   uint32_t segment_size_bytes = 16 * 1024 * 1024;
+};
+
+/// From this LSN on the WAL carries this pg_timeline.
+struct timeline_switch {
+  pg_timeline number{};
+  lsn start;
+
+  bool operator==(const timeline_switch&) const = default;
 };
 
 /// A record as its contiguous bytes: page headers between its parts are taken out, CRC checked.
@@ -34,7 +43,10 @@ class decoder {
  public:
   /// `start`: the aligned end of a whole record; at a page's start it is moved past the header.
   /// `previous`: where the record before it begins (checked against xl_prev), or 0/0: unknown.
-  decoder(wal_identity identity, lsn start, lsn previous);
+  /// `history`: the pg_timelines of the WAL, ascending: each page then has to carry the one that
+  /// had begun where the page starts. Empty: unknown; then they only never go down.
+  decoder(wal_identity identity, lsn start, lsn previous,
+          std::vector<timeline_switch> history = {});
 
   /// Appends bytes that follow what was fed before. The first feed begins at `start`, or at the
   /// start of the page that holds it (`at` tells). Error: invalid_argument where there is a gap;
@@ -69,6 +81,7 @@ class decoder {
   step fail_here(std::string message, byte_view zeros_from);
   step enter_page();
   step enter_first_page();
+  result<void> check_timeline(uint32_t found) const;
   step begin_record();
   step take_part();
   step check_header(const std::byte* header);
@@ -76,6 +89,7 @@ class decoder {
   step drop_overwritten();
 
   wal_identity identity_;
+  std::vector<timeline_switch> history_;
   lsn start_;
   lsn position_;
   lsn last_record_;

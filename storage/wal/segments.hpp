@@ -19,14 +19,6 @@
 
 namespace zenith::wal {
 
-/// From this LSN on the WAL carries this pg_timeline.
-struct timeline_switch {
-  pg_timeline number{};
-  lsn start;
-
-  bool operator==(const timeline_switch&) const = default;
-};
-
 /// Where the WAL was found to end when its files were opened.
 struct found_end {
   lsn end;          ///< the end of the last whole record

@@ -53,7 +53,7 @@ result<void> wal_directory::list_files() {
 }
 
 result<found_end> wal_directory::find_end() const {
-  decoder decode(how_.identity, how_.scan_from, how_.scan_previous);
+  decoder decode(how_.identity, how_.scan_from, how_.scan_previous, how_.history);
   found_end found{how_.scan_from, how_.scan_previous, {}};
   bytes chunk;
   bool failed = false;

@@ -53,6 +53,15 @@ class made_timeline {
     }
     return wal;
   }
+  /// The WAL of a record that ends its segment early (XLOG_SWITCH), without the rest of that.
+  bytes switch_segment() {
+    constexpr uint8_t switches = 0x40;
+    const bytes record =
+        testing::record_builder(pg::resource_manager::xlog, switches, 0, last_record()).finish();
+    starts_.push_back(end());
+    ends_.push_back(lsn{(end().value() / segment_size_bytes + 1) * segment_size_bytes});
+    return record;
+  }
   lsn start() const { return metadata_.start; }
   lsn end() const { return ends_.back(); }
 

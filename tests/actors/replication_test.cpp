@@ -13,7 +13,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr server_identity found{150020, system_identifier{7}, pg_timeline{2}, lsn{0x2000100}};
+constexpr uint32_t segment_size_bytes = 16 << 20;
+constexpr server_identity found{150020, system_identifier{7}, pg_timeline{2}, lsn{0x2000100},
+                                segment_size_bytes};
+
+result<void> check(const server_identity& server, uint64_t system, uint32_t timeline) {
+  return check_server(server,
+                      {system_identifier{system}, pg_timeline{timeline}, segment_size_bytes});
+}
 
 void expect_refused(const result<void>& checked, errc code, const std::string& words) {
   ASSERT_FALSE(checked);
@@ -22,21 +29,38 @@ void expect_refused(const result<void>& checked, errc code, const std::string& w
 }
 
 TEST(server, of_the_same_cluster_and_pg_timeline_is_followed) {
-  EXPECT_TRUE(check_server(found, system_identifier{7}, pg_timeline{2}));
+  EXPECT_TRUE(check(found, 7, 2));
   EXPECT_TRUE(check_nothing_lost(found, found.flushed));
 }
 
 TEST(server, that_is_another_one_is_refused_with_what_was_expected_and_found) {
-  expect_refused(check_server(found, system_identifier{8}, pg_timeline{2}), errc::conflict,
-                 "system identifier is 7, expected 8");
-  expect_refused(check_server(found, system_identifier{7}, pg_timeline{1}), errc::conflict,
-                 "pg_timeline 2, expected 1");
-  expect_refused(check_server(found, system_identifier{7}, pg_timeline{3}), errc::conflict,
-                 "pg_timeline 2, expected 3");
+  expect_refused(check(found, 8, 2), errc::conflict, "system identifier is 7, expected 8");
+  expect_refused(check(found, 7, 1), errc::conflict, "pg_timeline 2, expected 1");
+  expect_refused(check(found, 7, 3), errc::conflict, "pg_timeline 2, expected 3");
   server_identity newer = found;
   newer.version = 160001;
-  expect_refused(check_server(newer, system_identifier{7}, pg_timeline{2}), errc::unsupported,
-                 "PostgreSQL 16, expected 15");
+  expect_refused(check(newer, 7, 2), errc::unsupported, "PostgreSQL 16, expected 15");
+  server_identity smaller = found;
+  smaller.segment_size_bytes = 1 << 20;
+  expect_refused(check(smaller, 7, 2), errc::conflict,
+                 "segments have 1048576 bytes, expected 16777216");
+}
+
+TEST(server, that_sends_wal_twice_or_leaves_some_out_is_refused) {
+  EXPECT_TRUE(check_follows(lsn{0x2000100}, lsn{0x2000100}));
+  expect_refused(check_follows(lsn{0x2000108}, lsn{0x2000100}), errc::corrupt,
+                 "from 0/2000108, expected it from 0/2000100: 8 bytes are left out");
+  expect_refused(check_follows(lsn{0x20000F0}, lsn{0x2000100}), errc::corrupt,
+                 "from 0/20000F0, expected it from 0/2000100: 16 bytes before it come again");
+}
+
+TEST(server, says_how_long_its_segments_are) {
+  EXPECT_EQ(parse_segment_size("1MB"), uint32_t{1} << 20);
+  EXPECT_EQ(parse_segment_size("64MB"), uint32_t{64} << 20);
+  EXPECT_EQ(parse_segment_size("1GB"), uint32_t{1} << 30);
+  for (const char* text :
+       {"", "MB", "16", "16kB", "-1MB", "4GB", "1024GB", "99999999999999999999MB"})
+    expect_refused(parse_segment_size(text).map([](uint32_t) {}), errc::corrupt, text);
 }
 
 TEST(server, that_lost_wal_which_was_received_is_refused) {
@@ -71,9 +95,8 @@ TEST(connection, to_a_real_server_identifies_makes_a_slot_once_and_streams) {
   ASSERT_TRUE(identity) << identity.error().message;
   const auto system =
       std::stoull(server.value("select system_identifier from pg_control_system()"));
-  EXPECT_TRUE(check_server(*identity, system_identifier{system}, pg_timeline{1}));
-  expect_refused(check_server(*identity, system_identifier{system + 1}, pg_timeline{1}),
-                 errc::conflict, std::to_string(system));
+  EXPECT_TRUE(check(*identity, system, 1));
+  expect_refused(check(*identity, system + 1, 1), errc::conflict, std::to_string(system));
   EXPECT_LE(identity->flushed, *parse_lsn(server.value("select pg_current_wal_flush_lsn()")));
 
   ASSERT_TRUE(connected->ensure_slot("zenith"));

@@ -23,17 +23,17 @@ layers::view_ptr view_until(lsn until) {
 TEST(receiver_window, wakes_its_reader_at_each_change_until_it_is_cleared) {
   receiver_window window;
   EXPECT_FALSE(is_readable(window.descriptor()));
-  EXPECT_FALSE(window.refused());
+  EXPECT_EQ(window.refusal(), "");
   window.set_durable(lsn{100});
   window.set_durable(lsn{200});
   EXPECT_TRUE(is_readable(window.descriptor()));
   window.clear();
   EXPECT_FALSE(is_readable(window.descriptor()));
   EXPECT_EQ(window.durable(), lsn{200});
-  window.refuse();
+  window.refuse("why");
   EXPECT_TRUE(is_readable(window.descriptor()));
   window.clear();
-  EXPECT_TRUE(window.refused());
+  EXPECT_EQ(window.refusal(), "why");
   window.clear();
 }
 

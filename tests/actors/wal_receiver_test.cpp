@@ -3,44 +3,17 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <condition_variable>
-#include <mutex>
-
 #include "actors/system_config.hpp"
 #include "actors/timeline.hpp"
 #include "tests/actors/made_timeline.hpp"
 #include "tests/actors/stand_in_supervisor.hpp"
+#include "tests/actors/told_problems.hpp"
 #include "tests/support/postgres_server.hpp"
 
 namespace zenith::actors {
 namespace {
 
 using namespace std::chrono_literals;
-
-// What the supervisor was told, to be waited for from the test's thread.
-class told_problems {
- public:
-  void put(std::string problem) {
-    const std::lock_guard lock(mutex_);
-    all_.push_back(std::move(problem));
-    changed_.notify_all();
-  }
-  /// The number of problems with these words reaches `times` within 20 s.
-  bool wait_for(const std::string& words, int times) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, 20s, [&] {
-      return std::ranges::count_if(all_, [&](const std::string& one) {
-               return one.find(words) != std::string::npos;
-             }) >= times;
-    });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<std::string> all_;
-};
 
 TEST(wal_receiver, says_why_it_does_not_stream_begins_again_and_ends_when_told) {
   const testing::temporary_directory directory;
@@ -60,8 +33,8 @@ TEST(wal_receiver, says_why_it_does_not_stream_begins_again_and_ends_when_told) 
   how.conninfo = server.conninfo();
   how.slot = "zenith";
   how.application = "zenith";
-  how.system = made.parameters().metadata.system;
-  how.timeline = pg_timeline{1};
+  how.expected = {made.parameters().metadata.system, pg_timeline{1},
+                  made_timeline::segment_size_bytes};
   how.backoff_min = 10ms;
   how.backoff_max = 50ms;
   const auto receiver = system.spawn<caf::detached>(wal_receiver, how, followed, supervisor);
