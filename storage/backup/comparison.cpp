@@ -13,10 +13,13 @@ namespace zenith::backup {
 
 namespace {
 
+difference offset_of(const std::optional<pg::page_difference>& found) {
+  if (!found) return std::nullopt;
+  return found->offset;
+}
+
 difference first_difference(const page& ours, const page& theirs) {
-  const auto [a, b] = std::ranges::mismatch(ours.data, theirs.data);
-  if (a == ours.data.end()) return std::nullopt;
-  return static_cast<uint32_t>(a - ours.data.begin());
+  return offset_of(pg::first_difference(ours, theirs));
 }
 
 // bufpage.h, PageHeaderData: pd_lsn is its first 8 bytes, pd_checksum the next 2.
@@ -115,9 +118,7 @@ difference compare_blocks(page ours, page theirs, block_number block) {
   const pg::page_kind kind = pg::kind_of(ours, block);
   if (kind != pg::kind_of(theirs, block)) return first_difference(ours, theirs);
   if (kind == pg::page_kind::sequence) mask_values_logged_ahead(ours, theirs);
-  pg::mask_page(pg::mask_of(kind), block, ours);
-  pg::mask_page(pg::mask_of(kind), block, theirs);
-  return first_difference(ours, theirs);
+  return offset_of(pg::first_difference(pg::mask_of(kind), block, ours, theirs));
 }
 
 difference compare_visibility_maps(page ours, page theirs) {

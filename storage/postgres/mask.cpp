@@ -1,6 +1,7 @@
 // mask: one function for each resource manager that has one (bufmask.c, heap_mask, btree_mask...).
 #include "storage/postgres/mask.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "storage/postgres/page_items.hpp"
@@ -208,6 +209,19 @@ void mask_page(resource_manager rmgr, block_number block, page& p) {
     default:
       return;
   }
+}
+
+std::optional<page_difference> first_difference(const page& first, const page& second) {
+  if (std::memcmp(first.begin(), second.begin(), page_size_bytes) == 0) return std::nullopt;
+  const auto [a, b] = std::ranges::mismatch(first.data, second.data);
+  return page_difference{static_cast<uint32_t>(a - first.data.begin()), *a, *b};
+}
+
+std::optional<page_difference> first_difference(resource_manager rmgr, block_number block,
+                                                page first, page second) {
+  mask_page(rmgr, block, first);
+  mask_page(rmgr, block, second);
+  return first_difference(first, second);
 }
 
 }  // namespace zenith::pg

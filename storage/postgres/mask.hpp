@@ -1,6 +1,9 @@
 // mask: takes out of a page what PostgreSQL may change without writing WAL, before a comparison.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "storage/base/bytes.hpp"
 #include "storage/base/key.hpp"
 #include "storage/postgres/record.hpp"
@@ -15,5 +18,19 @@ bool has_mask(resource_manager rmgr);
 /// any bytes: what does not look like a page of the manager's stays as it is.
 /// Other resource managers: only LSN and checksum are masked.
 void mask_page(resource_manager rmgr, block_number block, page& p);
+
+/// Where two pages stop being equal.
+struct page_difference {
+  uint32_t offset = 0;  ///< of the first byte that differs, in the page
+  std::byte first{};    ///< what it is in each of them
+  std::byte second{};
+};
+
+/// The first difference of two pages as they are; nullopt: they are equal.
+std::optional<page_difference> first_difference(const page& first, const page& second);
+
+/// The same after mask_page on both: what wal_consistency_checking would complain of.
+std::optional<page_difference> first_difference(resource_manager rmgr, block_number block,
+                                                page first, page second);
 
 }  // namespace zenith::pg

@@ -154,18 +154,14 @@ class replayer {
     page expected;
     if (const auto restored = pg::restore_image(reference, record.start, expected); !restored)
       return problem(restored.error().message);
-    page masked = p;
-    pg::mask_page(record.rmgr, reference.block, masked);
-    pg::mask_page(record.rmgr, reference.block, expected);
-    const auto [ours, theirs] = std::ranges::mismatch(masked.data, expected.data);
-    if (ours == masked.data.end()) return;
+    const auto different = pg::first_difference(record.rmgr, reference.block, p, expected);
+    if (!different) return;
     ++counts.mismatched;
-    problem(
-        fmt::format("{}: {} (block reference {}) differs first at byte {}: {:#04x} came, "
-                    "{:#04x} was expected",
-                    to_string(reference.page_key()), pg::describe(record), reference.id,
-                    ours - masked.data.begin(), std::to_integer<unsigned>(*ours),
-                    std::to_integer<unsigned>(*theirs)));
+    problem(fmt::format(
+        "{}: {} (block reference {}) differs first at byte {}: {:#04x} came, "
+        "{:#04x} was expected",
+        to_string(reference.page_key()), pg::describe(record), reference.id, different->offset,
+        std::to_integer<unsigned>(different->first), std::to_integer<unsigned>(different->second)));
     take_image(record, reference);
   }
 
