@@ -9,12 +9,21 @@
 namespace zenith::layers {
 namespace {
 
+// 32 MB of pages, for each timeline that is checked.
+constexpr size_t checked_pages_kept = 4096;
+
 // A cache that is fuller than this is emptied; what is needed again is read again.
 constexpr size_t relations_kept = 200'000;
 
 /// Small values that many records ask for.
 bool is_hot(const key& k) {
   return k.kind >= key_kind::control && k.kind <= key_kind::next_multixact;
+}
+
+/// Everything, published or not.
+view newest_of(const std::shared_ptr<memory_layer>& layer, std::vector<layer_reference> below) {
+  below.insert(below.begin(), layer_reference{layer, lsn::max()});
+  return view(std::move(below), lsn{}, lsn::max());
 }
 
 }  // namespace
@@ -24,12 +33,13 @@ ingestor::ingestor(std::shared_ptr<memory_layer> layer, std::vector<layer_refere
     : layer_(std::move(layer)),
       commits_(std::move(commits)),
       on_failure_(std::move(on_failure)),
-      newest_(
-          [&] {
-            below.insert(below.begin(), layer_reference{layer_, lsn::max()});
-            return std::move(below);
-          }(),
-          lsn{}, lsn::max()) {}
+      below_(std::move(below)),
+      newest_(newest_of(layer_, below_)) {}
+
+void ingestor::check_images(image_checker::problem_callback on_problem) {
+  checker_ = std::make_unique<image_checker>(layer_, newest_of(layer_, below_), checked_pages_kept,
+                                             std::move(on_problem));
+}
 
 result<void> ingestor::ingest(const wal::raw_record& raw) {
   if (raw.start < layer_->published() || raw.end <= raw.start)
@@ -47,6 +57,7 @@ result<void> ingestor::ingest(const wal::raw_record& raw) {
   }
   ++records_;
   layer_->publish(raw.end);
+  if (checker_) checker_->check(record_);
   return {};
 }
 

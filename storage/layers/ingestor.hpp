@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "storage/layers/commit_index.hpp"
+#include "storage/layers/image_check.hpp"
 #include "storage/layers/memory_layer.hpp"
 #include "storage/layers/view.hpp"
 #include "storage/postgres/record.hpp"
@@ -37,6 +38,12 @@ class ingestor final : private redo::change_sink {
   uint64_t records() const { return records_; }
   uint64_t failures() const { return failures_; }
 
+  /// From the next record on, compares what redo makes of pages with the images for checking that
+  /// records carry. What is put and published stays the same.
+  void check_images(image_checker::problem_callback on_problem);
+  /// All zero where nothing is checked.
+  image_counts images() const { return checker_ ? checker_->counts() : image_counts{}; }
+
  private:
   void put_record(const key& k, redo::record_effect effect) override;
   void put_value(const key& k, bytes value) override;
@@ -60,6 +67,8 @@ class ingestor final : private redo::change_sink {
   std::shared_ptr<memory_layer> layer_;
   std::shared_ptr<commit_index> commits_;
   failure_callback on_failure_;
+  std::unique_ptr<image_checker> checker_;
+  const std::vector<layer_reference> below_;
   view newest_;  // everything, published or not
   uint64_t records_ = 0;
   uint64_t failures_ = 0;
