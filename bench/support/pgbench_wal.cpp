@@ -54,7 +54,8 @@ pgbench_wal make_pgbench_wal(const testing::temporary_directory& directory,
   const postgres_server::options options{
       {},
       "autovacuum = off\nfull_page_writes = on\nwal_compression = off\ncheckpoint_timeout = 1h\n"
-      "max_wal_size = 64GB\nwal_keep_size = 64GB\nshared_buffers = 1GB\n"};
+      "max_wal_size = 64GB\nwal_keep_size = 64GB\nshared_buffers = 1GB\n" +
+          how.configuration};
   postgres_server server(directory, options);
   server.start();
   const auto pgbench = [&](std::vector<std::string> arguments) {

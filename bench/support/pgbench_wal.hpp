@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include "storage/layers/image_layer.hpp"
 #include "storage/wal/decoder.hpp"
@@ -14,6 +15,7 @@ struct pgbench_run {
   int scale = 20;
   int clients = 4;
   int transactions_each = 40'000;
+  std::string configuration;  ///< more lines for postgresql.conf
 };
 
 /// From a clean stop before the run to the end of its last record, full-page images and all.
