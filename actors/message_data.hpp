@@ -77,6 +77,11 @@ struct timeline_status {
   std::string source;  ///< the compute that it follows, empty for none
   uint64_t lag_bytes = 0;
   std::string problem;
+  // Of the images that records carry for checking, since the timeline was opened; 0 where the
+  // setting check_consistency_images is off.
+  uint64_t images_checked = 0;
+  uint64_t image_mismatches = 0;  ///< of these: redo makes another page
+  uint64_t image_failures = 0;    ///< beside these: redo makes no page
 };
 
 struct node_status {

@@ -58,7 +58,8 @@ typename Inspector::result_type inspect(Inspector& f, compute_info& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, timeline_status& x) {
   return f(caf::meta::type_name("timeline_status"), x.id, x.branch, x.state, x.start_lsn,
-           x.last_lsn, x.durable_lsn, x.source, x.lag_bytes, x.problem);
+           x.last_lsn, x.durable_lsn, x.source, x.lag_bytes, x.problem, x.images_checked,
+           x.image_mismatches, x.image_failures);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, node_status& x) {

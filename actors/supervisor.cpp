@@ -100,6 +100,7 @@ result<timeline_actor> supervisor::timeline_of(const timeline_id& id) {
   how.store.cache = cache_;
   how.branch = names().branch_of(id);
   how.arrival_timeout = parameters_.settings.duration("page_request_timeout");
+  how.check_images = parameters_.settings.flag("check_consistency_images");
   const timeline_actor made = spawn<caf::detached + caf::monitored>(timeline, how, parent);
   timelines_[id] = {made, {}};
   return made;

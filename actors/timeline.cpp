@@ -16,6 +16,7 @@ using repository::arrival;
 using repository::without_page_header;
 
 constexpr std::chrono::milliseconds sweep_interval{50};
+// Of each kind; the counts go on.
 constexpr size_t failures_logged_max = 20;
 
 error not_arrived(const timeline_state& state, lsn wanted) {
@@ -144,23 +145,34 @@ timeline_status status_of(const timeline_state& state) {
     status.last_lsn = state.store->end().value();
     status.durable_lsn = state.store->durable().value();
     if (state.window) status.lag_bytes = state.window->lag_bytes();
+    const layers::image_counts images = state.store->images();
+    status.images_checked = images.checked;
+    status.image_mismatches = images.mismatches;
+    status.image_failures = images.failures;
   }
   return status;
+}
+
+// Keeps the first damage for `status`, and logs a bounded number.
+std::function<void(const std::string&)> damage_log(timeline_state& state) {
+  return [&state, left = failures_logged_max](const std::string& what) mutable {
+    if (state.damage.empty()) state.damage = what;
+    if (left == 0) return;
+    --left;
+    spdlog::error("timeline {}: {}{}", to_string(state.parameters.store.metadata.id), what,
+                  left == 0 ? "; what follows of this kind is not logged any more" : "");
+  };
 }
 
 void open_store(self_pointer self, std::shared_ptr<const repository::branch_base> base) {
   timeline_state& state = self->state;
   auto how = state.parameters.store;
   how.parent = std::move(base);
-  how.on_failure = [&state, left = failures_logged_max](const wal::raw_record& record,
-                                                        const error& cause) mutable {
-    const std::string what =
-        "the record at " + to_string(record.start) + " was not understood: " + cause.message;
-    if (state.damage.empty()) state.damage = what;
-    if (left == 0) return;
-    --left;
-    spdlog::error("timeline {}: {}", to_string(state.parameters.store.metadata.id), what);
+  how.on_failure = [note = damage_log(state)](const wal::raw_record& record,
+                                              const error& cause) mutable {
+    note("the record at " + to_string(record.start) + " was not understood: " + cause.message);
   };
+  if (state.parameters.check_images) how.on_image_problem = damage_log(state);
   const auto began = steady::now();
   auto opened = repository::timeline_store::open(std::move(how));
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(steady::now() - began);

@@ -16,6 +16,7 @@ struct timeline_parameters {
   std::string branch;                            ///< for the log only
   std::chrono::milliseconds arrival_timeout{10'000};
   size_t waiting_max = 10'000;
+  bool check_images = false;  ///< those that records carry for checking (image_check.hpp)
 };
 
 /// What the actor holds. CAF destroys it when the actor ends, before it tells those who monitor the
@@ -36,7 +37,7 @@ struct timeline_state {
   std::optional<repository::arrival_queue> received;
   receiver_window_ptr window;  ///< of the receiver that feeds it
   std::string problem;         ///< why what a receiver sent was refused
-  std::string damage;          ///< of the first record that could not be taken in whole
+  std::string damage;          ///< of the first record or page that is not as it should be
   bool sync_scheduled = false;
   bool sweep_scheduled = false;
 };

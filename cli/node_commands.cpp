@@ -29,18 +29,32 @@ json to_json(const actors::timeline_status& timeline) {
                        {"durable_lsn", lsn_or_null(timeline.durable_lsn)},
                        {"source", text_or_null(timeline.source)},
                        {"lag_bytes", timeline.lag_bytes},
-                       {"problem", text_or_null(timeline.problem)}});
+                       {"problem", text_or_null(timeline.problem)},
+                       {"images_checked", timeline.images_checked},
+                       {"image_mismatches", timeline.image_mismatches},
+                       {"image_failures", timeline.image_failures}});
+}
+
+// What came of check_consistency_images; nothing where no image was seen.
+std::string shown_images(const actors::timeline_status& one) {
+  if (one.images_checked + one.image_failures == 0) return "";
+  std::string shown =
+      fmt::format("{} images checked, {} mismatches", one.images_checked, one.image_mismatches);
+  if (one.image_failures != 0) shown += fmt::format(", {} not to be checked", one.image_failures);
+  return shown;
 }
 
 std::string timelines_table(const std::vector<actors::timeline_status>& timelines) {
   std::vector<std::vector<std::string>> rows;
-  std::string problems;
+  std::string notes;
   for (const auto& one : timelines) {
+    const std::string& name = one.branch.empty() ? one.id : one.branch;
     rows.push_back({one.branch, one.id, one.state, shown_lsn(one.last_lsn),
                     shown_lsn(one.durable_lsn), one.source,
                     one.source.empty() ? "" : shown_size(one.lag_bytes)});
-    if (!one.problem.empty())
-      problems += "! " + (one.branch.empty() ? one.id : one.branch) + ": " + one.problem + "\n";
+    if (const auto images = shown_images(one); !images.empty())
+      notes += name + ": " + images + "\n";
+    if (!one.problem.empty()) notes += "! " + name + ": " + one.problem + "\n";
   }
   return table({{"branch"},
                 {"timeline"},
@@ -50,7 +64,7 @@ std::string timelines_table(const std::vector<actors::timeline_status>& timeline
                 {"source"},
                 {"lag", column::side::right}},
                rows) +
-         problems;
+         notes;
 }
 
 answer describe(const actors::node_status& status, bool is_running) {

@@ -18,10 +18,14 @@ constexpr int64_t h = 60 * min;
 constexpr auto count = value_kind::count;
 constexpr auto size = value_kind::size;
 constexpr auto duration = value_kind::duration;
+constexpr auto flag = value_kind::flag;
 constexpr auto text = value_kind::text;
 constexpr auto word = value_kind::word;
 
 constexpr std::array table = {
+    setting{"check_consistency_images", flag, "off", 0, 0, "",
+            "whether the node compares its pages with the images that a server with "
+            "wal_consistency_checking puts into its WAL; `zenith status` counts them"},
     setting{"cli_request_timeout", duration, "1min", 1 * s, 24 * h, "",
             "how long a command waits for the node's answer"},
     setting{"compute_port_first", count, "15432", 1024, 65535, "",

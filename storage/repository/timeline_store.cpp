@@ -34,7 +34,8 @@ timeline_store::timeline_store(parameters how)
       metadata_(std::move(how.metadata)),
       parent_(std::move(how.parent)),
       cache_(std::move(how.cache)),
-      on_failure_(std::move(how.on_failure)) {}
+      on_failure_(std::move(how.on_failure)),
+      on_image_problem_(std::move(how.on_image_problem)) {}
 
 timeline_store::~timeline_store() = default;
 
@@ -72,6 +73,7 @@ result<void> timeline_store::open_layers() {
   memory_ = std::make_shared<layers::memory_layer>(metadata_.start);
   commits_ = std::make_shared<layers::commit_index>();
   ingestor_ = std::make_unique<layers::ingestor>(memory_, below_, commits_, on_failure_);
+  if (on_image_problem_) ingestor_->check_images(on_image_problem_);
   return {};
 }
 

@@ -68,6 +68,9 @@ class timeline_store {
     std::shared_ptr<layers::page_cache> cache;  ///< may be null
     /// Told of each record that could not be taken in whole; may be null.
     layers::ingestor::failure_callback on_failure;
+    /// Told of each page that is not as its image for checking has it; null: images are not looked
+    /// at. WAL that is read again when the timeline is opened is checked again.
+    layers::image_checker::problem_callback on_image_problem;
   };
 
   /// Reads the timeline into memory: its base image or its parent's layers, then its own WAL up to
@@ -81,6 +84,8 @@ class timeline_store {
   lsn received() const;
   /// Everything up to here is on the disk for good; never past end().
   lsn durable() const;
+  /// What came of checking since the timeline was opened, the WAL that it had then included.
+  layers::image_counts images() const { return ingestor_->images(); }
 
   /// A source begins to send WAL from end() on; what was held of a record that is not whole is
   /// dropped. Gives end(). Error: io.
@@ -131,6 +136,7 @@ class timeline_store {
   std::shared_ptr<const branch_base> parent_;
   std::shared_ptr<layers::page_cache> cache_;
   layers::ingestor::failure_callback on_failure_;
+  layers::image_checker::problem_callback on_image_problem_;
 
   lsn oldest_;
   timestamp since_;

@@ -34,7 +34,7 @@ void expect_survives(const T& sent, const std::vector<std::string>& shown) {
 }
 
 const branch_info branch{"dev", "a1", "main", 11, 12, 13};
-const timeline_status timeline{"t1", "dev", "open", 41, 42, 43, "pg", 44, "slow"};
+const timeline_status timeline{"t1", "dev", "open", 41, 42, 43, "pg", 44, "slow", 45, 46, 47};
 
 TEST(messages, of_branches_and_points_arrive_whole) {
   expect_survives(branch, {"dev", "a1", "main", "11", "12", "13"});
@@ -55,7 +55,8 @@ TEST(messages, of_computes_arrive_whole) {
 }
 
 TEST(messages, of_the_node_arrive_whole) {
-  expect_survives(timeline, {"t1", "dev", "open", "41", "42", "43", "pg", "44", "slow"});
+  expect_survives(timeline,
+                  {"t1", "dev", "open", "41", "42", "43", "pg", "44", "slow", "45", "46", "47"});
   expect_survives(node_status{61, "cli", "page", "http", "0.9", {timeline, timeline}},
                   {"61", "cli", "page", "http", "0.9", "t1", "slow", "t1", "slow"});
 }
