@@ -3,13 +3,10 @@
 
 #include <fmt/format.h>
 
+#include "tests/support/workload_session.hpp"
+
 namespace zenith::testing {
 namespace {
-
-/// Runs one statement after the other, each in a transaction of its own.
-void run_each(sql_session& session, std::initializer_list<const char*> statements) {
-  for (const auto* statement : statements) session.execute(statement);
-}
 
 /// Unique, duplicated, wide, included, descending, partial and expression keys; inserts at the
 /// end and at random places; all fill factors; builds on full tables.
@@ -99,12 +96,12 @@ void move_fast_root(sql_session& session) {
 
 /// Pages that are deleted while an old snapshot is open wait for a later vacuum (META_CLEANUP),
 /// then serve new splits (REUSE_PAGE).
-void reuse_pages(sql_session& session, const std::string& conninfo) {
+void reuse_pages(sql_session& session, const std::string& conninfo, const std::string& schema) {
   run_each(session, {"create table r (id int primary key, dup int)", "create index on r (dup)",
                      "insert into r select i, i % 7 from generate_series(1, 6000) i",
                      "delete from r where id between 500 and 5500"});
   {
-    sql_session old_snapshot(conninfo);
+    workload_session old_snapshot(conninfo, schema);
     old_snapshot.execute("begin isolation level repeatable read");
     old_snapshot.execute("select count(*) from r");
     session.execute("select txid_current()");
@@ -131,22 +128,19 @@ void vacuum_all(sql_session& session) {
 }  // namespace
 
 void run_btree_workload(const std::string& conninfo, unsigned seed) {
-  sql_session session(conninfo);
-  session.execute(fmt::format("select setseed({})", (seed % 1000) / 1000.0));
   const auto schema = fmt::format("btree_{}", seed);
-  session.execute(fmt::format("create schema {0}; set search_path = {0}", schema));
+  workload_session session(conninfo, schema, seed);
   grow(session);
   split_posting_lists(session);
   delete_on_insert(session);
   deep_tree(session);
   move_fast_root(session);
   vacuum_all(session);
-  const auto reconnected = conninfo + fmt::format(" options='-c search_path={}'", schema);
-  reuse_pages(session, reconnected);
+  reuse_pages(session, conninfo, schema);
 }
 
 void run_sequence_workload(const std::string& conninfo) {
-  sql_session session(conninfo);
+  workload_session session(conninfo, "sequences");
   run_each(session,
            {"create sequence s", "select nextval('s') from generate_series(1, 100)",
             "select setval('s', 5000)", "select setval('s', 7, false)", "select nextval('s')",
@@ -160,18 +154,18 @@ void run_sequence_workload(const std::string& conninfo) {
 }
 
 void run_generic_workload(const std::string& conninfo, unsigned seed) {
-  sql_session session(conninfo);
-  session.execute(fmt::format("select setseed({})", (seed % 1000) / 1000.0));
-  run_each(session,
-           {"create extension if not exists bloom", "create table b (x int, y int, z text)",
-            "create index empty_first on b using bloom (x, y)",
-            "insert into b select random() * 1000, i, md5(i::text) "
-            "from generate_series(1, 6000) i",
-            "create index built_bloom on b using bloom (x, z) with (length = 200)",
-            "delete from b where y % 5 < 2", "vacuum b",
-            "insert into b select random() * 1000, i, md5(i::text) "
-            "from generate_series(6000, 9000) i",
-            "delete from b where y < 4000", "vacuum b", "update b set x = x + 1", "vacuum b"});
+  workload_session session(conninfo, fmt::format("generic_{}", seed), seed);
+  run_each(
+      session,
+      {"create extension if not exists bloom with schema public",
+       "create table b (x int, y int, z text)", "create index empty_first on b using bloom (x, y)",
+       "insert into b select random() * 1000, i, md5(i::text) "
+       "from generate_series(1, 6000) i",
+       "create index built_bloom on b using bloom (x, z) with (length = 200)",
+       "delete from b where y % 5 < 2", "vacuum b",
+       "insert into b select random() * 1000, i, md5(i::text) "
+       "from generate_series(6000, 9000) i",
+       "delete from b where y < 4000", "vacuum b", "update b set x = x + 1", "vacuum b"});
 }
 
 }  // namespace zenith::testing

@@ -3,12 +3,10 @@
 
 #include <fmt/format.h>
 
+#include "tests/support/workload_session.hpp"
+
 namespace zenith::testing {
 namespace {
-
-void run_each(sql_session& session, std::initializer_list<const char*> statements) {
-  for (const auto* statement : statements) session.execute(statement);
-}
 
 /// Posting trees of many leaves: keys that all rows have, rows put into holes that others left,
 /// leaves that become empty.
@@ -79,9 +77,7 @@ void use_pending_lists(sql_session& session) {
 }  // namespace
 
 void run_gin_workload(const std::string& conninfo, unsigned seed) {
-  sql_session session(conninfo);
-  session.execute(fmt::format("select setseed({})", (seed % 1000) / 1000.0));
-  session.execute(fmt::format("create schema gin_{0}; set search_path = gin_{0}", seed));
+  workload_session session(conninfo, fmt::format("gin_{}", seed), seed);
   grow_posting_trees(session);
   delete_posting_pages(session);
   grow_entry_trees(session);

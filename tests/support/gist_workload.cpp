@@ -3,12 +3,10 @@
 
 #include <fmt/format.h>
 
+#include "tests/support/workload_session.hpp"
+
 namespace zenith::testing {
 namespace {
-
-void run_each(sql_session& session, std::initializer_list<const char*> statements) {
-  for (const auto* statement : statements) session.execute(statement);
-}
 
 /// Inserts one by one into empty indexes, builds on full tables (sorted and buffered), rows that
 /// move.
@@ -64,9 +62,7 @@ void delete_on_insert(sql_session& session) {
 }  // namespace
 
 void run_gist_workload(const std::string& conninfo, unsigned seed) {
-  sql_session session(conninfo);
-  session.execute(fmt::format("select setseed({})", (seed % 1000) / 1000.0));
-  session.execute(fmt::format("create schema gist_{0}; set search_path = gist_{0}", seed));
+  workload_session session(conninfo, fmt::format("gist_{}", seed), seed);
   grow(session);
   delete_and_reuse(session);
   delete_on_insert(session);

@@ -1,12 +1,12 @@
 // hash_workload: builds, splits, overflow chains and their squeezing, dead entries.
 #include "tests/support/hash_workload.hpp"
 
+#include <fmt/format.h>
+
+#include "tests/support/workload_session.hpp"
+
 namespace zenith::testing {
 namespace {
-
-void run_each(sql_session& session, std::initializer_list<const char*> statements) {
-  for (const auto* statement : statements) session.execute(statement);
-}
 
 /// Indexes that grow from nothing, that are built on full tables of all sizes (many buckets at
 /// once, among them numbers that are no power of two), and the init fork of an unlogged one.
@@ -65,8 +65,8 @@ void split_after_checkpoints(sql_session& session) {
 
 }  // namespace
 
-void run_hash_workload(postgres_server& server) {
-  auto& session = server.session();
+void run_hash_workload(const std::string& conninfo, unsigned seed) {
+  workload_session session(conninfo, fmt::format("hash_{}", seed), seed);
   // After each checkpoint the first change of a page is an image, where full_page_writes is on.
   build_and_split(session);
   session.execute("checkpoint");

@@ -1,11 +1,12 @@
 // hash_workload: SQL that makes a real server write the records of hash indexes.
 #pragma once
 
-#include "tests/support/postgres_server.hpp"
+#include <string>
 
 namespace zenith::testing {
 
-/// Runs on a started server's database "postgres"; needs autovacuum = off.
-void run_hash_workload(postgres_server& server);
+/// Runs in the database that conninfo names; the same seed gives the same statements. Needs
+/// autovacuum off.
+void run_hash_workload(const std::string& conninfo, unsigned seed = 1);
 
 }  // namespace zenith::testing

@@ -5,13 +5,10 @@
 
 #include <future>
 
+#include "tests/support/workload_session.hpp"
+
 namespace zenith::testing {
 namespace {
-
-/// One statement after the other, each in a transaction of its own unless it says begin.
-void run_each(sql_session& session, const std::vector<std::string>& statements) {
-  for (const auto& statement : statements) session.execute(statement);
-}
 
 std::string wide_columns(const char* pattern) {
   std::string columns;
@@ -19,8 +16,16 @@ std::string wide_columns(const char* pattern) {
   return columns;
 }
 
+/// 3000 rows for COPY, of all widths.
+std::string rows_to_copy() {
+  std::string rows;
+  for (int i = 1; i <= 3000; ++i) rows += fmt::format("{}\t{}\n", i, std::string(i % 700, 'v'));
+  return rows + "\\N\t\\N\n1\t\\N\n\\N\tx\n";
+}
+
 /// Rows of all sizes, with and without null bitmaps, toasted and not; COPY of many at once.
-void insert_and_copy(sql_session& session, const std::string& file) {
+void insert_and_copy(sql_session& session) {
+  const auto rows = rows_to_copy();
   run_each(session,
            {"create table plain (id int, v text)",
             "insert into plain select i, repeat('v', i % 700) from generate_series(1, 3000) i",
@@ -33,19 +38,18 @@ void insert_and_copy(sql_session& session, const std::string& file) {
             "insert into toasted select i, repeat(md5(i::text), 10 * i), "
             "(select string_agg(md5((i * j)::text), '') from generate_series(1, 3 * i) j) "
             "from generate_series(1, 60) i",
-            "copy plain to '" + file + "'",
-            "create table copied (id int, v text)",
-            "copy copied from '" + file + "'",
-            "create index on copied (id)",
-            "copy copied from '" + file + "'",
-            "delete from copied where id % 3 = 0",
-            "vacuum copied",
-            "copy copied from '" + file + "'",
-            "begin; create table frozen (id int, v text); copy frozen from '" + file +
-                "' with (freeze); commit",
-            "insert into frozen values (1, 'clears the bits of the last page')",
-            "begin; truncate copied; copy copied from '" + file + "' with (freeze); commit",
-            "delete from copied where id < 100"});
+            "create table copied (id int, v text)"});
+  session.copy_in("copy copied from stdin", rows);
+  session.execute("create index on copied (id)");
+  session.copy_in("copy copied from stdin", rows);
+  run_each(session, {"delete from copied where id % 3 = 0", "vacuum copied"});
+  session.copy_in("copy copied from stdin", rows);
+  run_each(session, {"begin", "create table frozen (id int, v text)"});
+  session.copy_in("copy frozen from stdin with (freeze)", rows);
+  run_each(session, {"commit", "insert into frozen values (1, 'clears the bits of the last page')",
+                     "begin", "truncate copied"});
+  session.copy_in("copy copied from stdin with (freeze)", rows);
+  run_each(session, {"commit", "delete from copied where id < 100"});
 }
 
 /// HOT and other updates, that share beginning and end with the old row, or nothing; chains that
@@ -85,8 +89,8 @@ void update_and_prune(sql_session& session) {
 }
 
 /// Row locks of every strength by several sessions at once: multixacts, chains of updated rows.
-void lock_rows(postgres_server& server) {
-  sql_session a(server.conninfo()), b(server.conninfo()), c(server.conninfo());
+void lock_rows(const std::string& conninfo, const std::string& schema) {
+  workload_session a(conninfo, schema), b(conninfo, schema), c(conninfo, schema);
   run_each(a, {"create table locked (id int primary key, v int) with (fillfactor = 50)",
                "create table child (id int references locked (id))",
                "insert into locked select i, 0 from generate_series(1, 600) i",
@@ -135,23 +139,24 @@ void lock_rows(postgres_server& server) {
 
 /// Speculative insertions, confirmed and taken back: sessions that meet at the same keys, whose
 /// index takes its time.
-void insert_on_conflict(postgres_server& server) {
-  server.session().execute(
+void insert_on_conflict(const std::string& conninfo, const std::string& schema) {
+  workload_session session(conninfo, schema);
+  session.execute(
       "create function slow(i int) returns int language plpgsql immutable as "
       "'begin perform pg_sleep(0.001); return i; end'");
-  server.session().execute("create table upserted (k int, v text)");
-  server.session().execute("create unique index on upserted (slow(k))");
+  session.execute("create table upserted (k int, v text)");
+  session.execute("create unique index on upserted (slow(k))");
   std::vector<std::future<void>> sessions;
   for (int number = 0; number < 4; ++number)
-    sessions.push_back(std::async(std::launch::async, [&server, number] {
-      sql_session session(server.conninfo());
+    sessions.push_back(std::async(std::launch::async, [&, number] {
+      workload_session session(conninfo, schema);
       for (int key = 0; key < 50; ++key)
         session.execute(
             fmt::format("insert into upserted values ({}, repeat('{}', 3000)) on "
                         "conflict (slow(k)) do update set v = excluded.v || '!'",
                         key, number));
     }));
-  for (auto& session : sessions) session.get();
+  for (auto& done : sessions) done.get();
 }
 
 /// Subtransactions by the hundred, some of them rolled back; catalog changes; rewrites of tables
@@ -191,22 +196,24 @@ void change_catalogs(sql_session& session) {
 
 }  // namespace
 
-void run_heap_workload(postgres_server& server) {
+void run_heap_workload(const std::string& conninfo, unsigned seed) {
+  const auto schema = fmt::format("heap_{}", seed);
+  workload_session session(conninfo, schema, seed);
   // After each checkpoint the first change of a page is an image, where full_page_writes is on.
-  insert_and_copy(server.session(), (server.data() / "copied").string());
-  server.execute("checkpoint");
-  update_and_prune(server.session());
-  server.execute("checkpoint");
-  lock_rows(server);
-  insert_on_conflict(server);
-  server.execute("checkpoint");
-  change_catalogs(server.session());
+  insert_and_copy(session);
+  session.execute("checkpoint");
+  update_and_prune(session);
+  session.execute("checkpoint");
+  lock_rows(conninfo, schema);
+  insert_on_conflict(conninfo, schema);
+  session.execute("checkpoint");
+  change_catalogs(session);
 }
 
-void run_visibility_workload(postgres_server& server) {
+void run_visibility_workload(const std::string& conninfo) {
   // One row a page, and 32672 heap pages for each page of the map.
   constexpr int blocks_per_map_page = 32672;
-  auto& session = server.session();
+  workload_session session(conninfo, "visibility");
   const auto row_of_block = [](int block) { return block + 1; };
   run_each(session, {"create table paged (id int, n int, pad text) with (fillfactor = 10)",
                      "alter table paged alter pad set storage plain",

@@ -1,16 +1,17 @@
 // heap_workload: SQL that makes a real server write every kind of heap record, in many shapes.
 #pragma once
 
-#include "tests/support/postgres_server.hpp"
+#include <string>
 
 namespace zenith::testing {
 
-/// Runs on a started server's database "postgres", which it leaves with tables of all sorts.
-/// Needs wal_level = logical (Heap2/NEW_CID, Heap2/REWRITE) and autovacuum = off.
-void run_heap_workload(postgres_server& server);
+/// Runs in the database that conninfo names, which it leaves with tables of all sorts; the same
+/// seed gives the same statements. Needs wal_level = logical (Heap2/NEW_CID, Heap2/REWRITE),
+/// autovacuum = off, and no prepared transaction (a logical slot waits for its end).
+void run_heap_workload(const std::string& conninfo, unsigned seed = 1);
 
 /// Tables whose visibility maps have several pages, with bits of heap blocks on both sides of a
 /// map page's end set and cleared in every way.
-void run_visibility_workload(postgres_server& server);
+void run_visibility_workload(const std::string& conninfo);
 
 }  // namespace zenith::testing

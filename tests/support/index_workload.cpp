@@ -1,17 +1,14 @@
 // index_workload: tables whose indexes meet each hard case of their access method.
 #include "tests/support/index_workload.hpp"
 
+#include <fmt/format.h>
+
+#include "tests/support/workload_session.hpp"
+
 namespace zenith::testing {
-namespace {
 
-void run_each(sql_session& session, std::initializer_list<const char*> statements) {
-  for (const auto* statement : statements) session.execute(statement);
-}
-
-}  // namespace
-
-void run_brin_workload(postgres_server& server) {
-  auto& session = server.session();
+void run_brin_workload(const std::string& conninfo, unsigned seed) {
+  workload_session session(conninfo, fmt::format("brin_{}", seed), seed);
   // Built on a full table and on an empty one; summaries of all widths, whose updates outgrow
   // their places and their pages.
   run_each(session,
@@ -51,8 +48,8 @@ void run_brin_workload(postgres_server& server) {
             "insert into u values (1)"});
 }
 
-void run_spgist_workload(postgres_server& server) {
-  auto& session = server.session();
+void run_spgist_workload(const std::string& conninfo, unsigned seed) {
+  workload_session session(conninfo, fmt::format("spgist_{}", seed), seed);
   run_each(
       session,
       {"create table s (id int, pt point, txt text, r int4range, net inet, bx box)",

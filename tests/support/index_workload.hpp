@@ -1,12 +1,13 @@
 // index_workload: SQL that makes a real server write the records of BRIN and SP-GiST indexes.
 #pragma once
 
-#include "tests/support/postgres_server.hpp"
+#include <string>
 
 namespace zenith::testing {
 
-/// They run on a started server's database "postgres"; they need autovacuum = off.
-void run_brin_workload(postgres_server& server);
-void run_spgist_workload(postgres_server& server);
+/// They run in the database that conninfo names; the same seed gives the same statements. They
+/// need autovacuum off.
+void run_brin_workload(const std::string& conninfo, unsigned seed = 1);
+void run_spgist_workload(const std::string& conninfo, unsigned seed = 1);
 
 }  // namespace zenith::testing

@@ -82,6 +82,19 @@ std::string sql_session::value(const std::string& sql) {
   return all.empty() || all[0].empty() ? std::string() : all[0][0];
 }
 
+void sql_session::copy_in(const std::string& sql, const std::string& lines) {
+  using pg_result = std::unique_ptr<PGresult, decltype(&PQclear)>;
+  const pg_result begun(PQexec(connection_, sql.c_str()), PQclear);
+  bool copied = PQresultStatus(begun.get()) == PGRES_COPY_IN &&
+                PQputCopyData(connection_, lines.data(), static_cast<int>(lines.size())) == 1 &&
+                PQputCopyEnd(connection_, nullptr) == 1;
+  while (PGresult* ended = PQgetResult(connection_)) {
+    copied = copied && PQresultStatus(ended) == PGRES_COMMAND_OK;
+    PQclear(ended);
+  }
+  if (!copied) throw std::runtime_error(sql + ": " + PQerrorMessage(connection_));
+}
+
 postgres_server::postgres_server(const temporary_directory& directory, const options& how)
     : postgres_server(directory, directory / "data") {
   std::vector<std::string> command{

@@ -28,6 +28,8 @@ class sql_session {
   /// The first column of the first row of rows(), "" where there is none.
   std::string value(const std::string& sql);
   void execute(const std::string& sql) { rows(sql); }
+  /// COPY ... FROM STDIN of these lines.
+  void copy_in(const std::string& sql, const std::string& lines);
 
  private:
   pg_conn* connection_;

@@ -10,7 +10,7 @@ namespace {
 
 TEST(hash_replay, every_page_equals_what_postgresql_made_of_it) {
   testing::replay_server server;
-  testing::run_hash_workload(server.server());
+  testing::run_hash_workload(server.conninfo());
   testing::damaged_replay damaged(pg::resource_manager::hash, 1, 5);
   const auto report = server.replay(std::ref(damaged));
   SCOPED_TRACE(report.text());
@@ -32,7 +32,7 @@ TEST(hash_replay, every_page_equals_what_postgresql_made_of_it) {
 // PostgreSQL changes two kinds of pages after it has restored their images, redo does not.
 TEST(hash_replay, full_page_images_and_the_records_between_them_fit_together) {
   testing::replay_server server("full_page_writes = on\nwal_compression = lz4\n");
-  testing::run_hash_workload(server.server());
+  testing::run_hash_workload(server.conninfo());
   const auto report = server.replay();
   SCOPED_TRACE(report.text());
   EXPECT_EQ(report.wal_error, "");

@@ -44,7 +44,7 @@ class flags_seen {
 TEST(heap_replay, every_page_equals_what_postgresql_made_of_it) {
   using rm = pg::resource_manager;
   testing::replay_server server;
-  testing::run_heap_workload(server.server());
+  testing::run_heap_workload(server.conninfo());
   flags_seen flags;
   testing::damaged_replay damaged(rm::heap, 1, 10), damaged2(rm::heap2, 2, 3);
   const auto report =
@@ -88,7 +88,7 @@ TEST(heap_replay, every_page_equals_what_postgresql_made_of_it) {
 
 TEST(heap_replay, full_page_images_and_the_records_between_them_fit_together) {
   testing::replay_server server("full_page_writes = on\nwal_compression = lz4\n");
-  testing::run_heap_workload(server.server());
+  testing::run_heap_workload(server.conninfo());
   const auto report = server.replay();
   SCOPED_TRACE(report.text());
   EXPECT_EQ(report.wal_error, "");

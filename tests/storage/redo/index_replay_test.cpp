@@ -21,7 +21,7 @@ void expect_no_mismatch(const testing::replay_report& report, const std::string&
 
 TEST(index_replay, every_brin_page_equals_what_postgresql_made_of_it) {
   testing::replay_server server;
-  testing::run_brin_workload(server.server());
+  testing::run_brin_workload(server.conninfo());
   testing::damaged_replay damaged(pg::resource_manager::brin, 1, 2);
   const auto report = server.replay(std::ref(damaged));
   SCOPED_TRACE(report.text());
@@ -33,7 +33,7 @@ TEST(index_replay, every_brin_page_equals_what_postgresql_made_of_it) {
 
 TEST(index_replay, every_spgist_page_equals_what_postgresql_made_of_it) {
   testing::replay_server server;
-  testing::run_spgist_workload(server.server());
+  testing::run_spgist_workload(server.conninfo());
   testing::damaged_replay damaged(pg::resource_manager::spgist, 1, 10);
   const auto report = server.replay(std::ref(damaged));
   SCOPED_TRACE(report.text());
@@ -45,9 +45,8 @@ TEST(index_replay, every_spgist_page_equals_what_postgresql_made_of_it) {
 
 TEST(index_replay, full_page_images_and_the_records_between_them_fit_together) {
   testing::replay_server server("full_page_writes = on\nwal_compression = off\n");
-  testing::run_brin_workload(server.server());
-  server.server().execute("drop table u");
-  testing::run_spgist_workload(server.server());
+  testing::run_brin_workload(server.conninfo());
+  testing::run_spgist_workload(server.conninfo());
   const auto report = server.replay();
   SCOPED_TRACE(report.text());
   expect_no_mismatch(report, "BRIN/", {});

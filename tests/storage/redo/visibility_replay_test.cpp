@@ -123,7 +123,7 @@ comparison compare(const std::filesystem::path& data, const map_keeper& maps) {
 
 /// `with_images`: checksums, for which hint bits are logged, and full-page images; else neither.
 enum class wal_kind { without_images, with_images };
-comparison judge(const std::function<void(testing::postgres_server&)>& workload, wal_kind kind) {
+comparison judge(const std::function<void(const std::string&)>& workload, wal_kind kind) {
   const bool images = kind == wal_kind::with_images;
   const testing::temporary_directory directory;
   testing::postgres_server server(
@@ -133,7 +133,7 @@ comparison judge(const std::function<void(testing::postgres_server&)>& workload,
                                    "wal_keep_size = 64GB\nmax_wal_size = 64GB\n"
                                    "autovacuum = off\n"});
   server.start();
-  workload(server);
+  workload(server.conninfo());
   // The files of dropped relations are gone after a checkpoint.
   server.execute("checkpoint");
   server.stop();
@@ -153,14 +153,16 @@ TEST(visibility_replay, maps_of_several_pages_equal_the_servers_files) {
 }
 
 TEST(visibility_replay, maps_of_all_sorts_of_tables_equal_the_servers_files) {
-  const auto found = judge(testing::run_heap_workload, wal_kind::without_images);
+  const auto found = judge([](const auto& conninfo) { testing::run_heap_workload(conninfo); },
+                           wal_kind::without_images);
   EXPECT_EQ(found.differences, std::vector<std::string>{});
   EXPECT_GE(found.pages, 10u);
   EXPECT_GT(found.bits_set, 100u);
 }
 
 TEST(visibility_replay, maps_that_partly_come_as_images_equal_the_servers_files) {
-  const auto found = judge(testing::run_heap_workload, wal_kind::with_images);
+  const auto found = judge([](const auto& conninfo) { testing::run_heap_workload(conninfo); },
+                           wal_kind::with_images);
   EXPECT_EQ(found.differences, std::vector<std::string>{});
   EXPECT_GE(found.pages, 10u);
   EXPECT_GT(found.bits_set, 100u);
