@@ -5,6 +5,7 @@
 #include <random>
 
 #include "storage/postgres/control_file.hpp"
+#include "storage/postgres/page_items.hpp"
 #include "storage/redo/counters.hpp"
 #include "tests/support/memory_sink.hpp"
 #include "tests/support/redo_records.hpp"
@@ -228,6 +229,21 @@ TEST(ingest, a_truncation_clears_the_free_space_map_s_tail_up_to_its_root) {
   EXPECT_EQ(nodes[NonLeafNodesPerPage + 10], std::byte{30});
   EXPECT_EQ(nodes[NonLeafNodesPerPage + 90], std::byte{0});
   EXPECT_EQ(nodes[0], std::byte{30});
+}
+
+TEST(ingest, a_truncation_initialises_a_map_page_of_zeros_whose_tail_it_clears) {
+  memory_sink sink;
+  sink.set_relation(relation, fork_number::main, 100);
+  sink.set_relation(relation, fork_number::vm, 1);
+  sink.set_relation(relation, fork_number::fsm, 3);
+  sink.set_block(key::block(relation, fork_number::vm, 0), page{});
+  sink.set_block(key::block(relation, fork_number::fsm, 2), page{});
+  const xl_smgr_truncate truncate{50, {1663, 5, 16384}, SMGR_TRUNCATE_ALL};
+  ASSERT_TRUE(sink.replay(record_of(rm::storage, XLOG_SMGR_TRUNCATE, truncate)));
+  page empty;
+  pg::page_init(empty, 0);
+  EXPECT_EQ(sink.read_block(relation, fork_number::vm, 0)->data, empty.data);
+  EXPECT_EQ(sink.read_block(relation, fork_number::fsm, 2)->data, empty.data);
 }
 
 TEST(ingest, a_cut_block_that_grows_again_is_zeros) {
