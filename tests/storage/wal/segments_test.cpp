@@ -38,6 +38,14 @@ class segments : public ::testing::Test {
     return how;
   }
   byte_view piece(lsn from, lsn until) const { return wal().from(from).first(until - from); }
+  // The same as if pg_timeline 2 had begun at `at`: the pages from there on say so.
+  bytes switched(lsn at, lsn from, lsn until) const {
+    bytes data(piece(from, until).begin(), piece(from, until).end());
+    for (lsn page = pg::wal_page_start(at) + page_size_bytes; page < until;
+         page = page + page_size_bytes)
+      if (page >= from) store(data.data() + (page - from) + 4, uint32_t{2});  // xlp_tli
+    return data;
+  }
   // The record that contains an LSN or starts there.
   const testing::dumped_record& record_at(lsn at) const {
     return *std::prev(
@@ -305,16 +313,18 @@ TEST_F(segments, go_on_in_a_new_file_when_the_pg_timeline_changes) {
   how.history = opened->history();
   EXPECT_EQ(wal_directory::open(how).value()->end(), at);
 
-  ASSERT_OK(opened->append(at, piece(at, next_segment() + 500)));
-  expect_holds(*opened, wal().first, next_segment() + 500);
+  ASSERT_OK(opened->append(at, switched(at, at, next_segment() + 500)));
+  expect_holds(*opened, wal().first, at);
   const auto name = pg::segment_file_name(pg_timeline{2}, at.value() / size(), size());
   const bytes fresh = read_file(fs_, path("wal") / name).value();
-  EXPECT_TRUE(std::ranges::equal(fresh, piece(middle_segment(), next_segment())));
+  EXPECT_TRUE(fresh == switched(at, middle_segment(), next_segment()));
   auto again = wal_directory::open(how).value();
   EXPECT_EQ(again->end(), wal_directory::open(how).value()->end());
   EXPECT_GT(again->end(), at);
   EXPECT_LE(again->end(), next_segment() + 500);
-  expect_holds(*again, wal().first, again->end());
+  bytes held(again->end() - at);
+  ASSERT_OK(again->read(at, held));
+  EXPECT_TRUE(held == switched(at, at, again->end()));
 
   EXPECT_FALSE(opened->switch_timeline(pg_timeline{2}, opened->end()));
   EXPECT_FALSE(opened->switch_timeline(pg_timeline{3}, opened->end() + 8));
@@ -334,17 +344,24 @@ TEST_F(segments, of_a_branch_begin_with_the_parents_bytes) {
   EXPECT_EQ(opened->begin(), at);
   // A stream from the page's start, as a receiver asks for.
   const lsn page = pg::wal_page_start(at);
-  ASSERT_OK(opened->append(page, piece(page, wal().end)));
+  ASSERT_OK(opened->append(page, switched(at, page, wal().end)));
   ASSERT_OK(opened->sync());
   const auto name = pg::segment_file_name(pg_timeline{2}, at.value() / size(), size());
   const bytes file = read_file(posix_file_system(), directory / "wal" / name).value();
-  EXPECT_TRUE(std::ranges::equal(file, piece(middle_segment(), next_segment())));
+  EXPECT_TRUE(file == switched(at, middle_segment(), next_segment()));
   bytes other(piece(page, at).begin(), piece(page, at).end());
   other[30] ^= std::byte{1};
   EXPECT_EQ(opened->append(page, other).error().code, errc::conflict);
   EXPECT_EQ(opened->append(page - 1, other).error().code, errc::invalid_argument);
   const auto again = wal_directory::open(how).value();
   EXPECT_EQ(again->end(), wal().end);
+  // Pages of the pg_timeline that was left are no WAL of this one.
+  how.directory = directory / "other";
+  ASSERT_OK(wal_directory::open(how).value()->append(at, piece(at, wal().end)));
+  const auto left = wal_directory::open(how);
+  ASSERT_FALSE(left);
+  EXPECT_NE(left.error().message.find("pg_timeline: expected 2, found 1"), std::string::npos)
+      << left.error().message;
 }
 
 TEST_F(segments, that_begin_where_nothing_before_is_known_can_be_read_by_pg_waldump) {
