@@ -27,9 +27,9 @@ void mask_lsn_and_checksum(page& p) { std::memset(p.begin(), 0, 10); }
 
 // The tuple of a sequence (sequence.h, FormData_pg_sequence_data).
 struct sequence_data {
-  int64_t last_value;
-  int64_t log_count;  ///< values that may still be given out without a WAL record
-  bool is_called;
+  int64_t last_value = 0;
+  int64_t log_count = 0;  ///< values that may still be given out without a WAL record
+  bool is_called = false;
 };
 constexpr size_t sequence_data_size_bytes = 17;
 constexpr int64_t logged_ahead_max = 32;  // sequence.c, SEQ_LOG_VALS
@@ -44,14 +44,35 @@ byte_span sequence_tuple(page& p) {
   return item->subspan(header, sequence_data_size_bytes);
 }
 
+sequence_data sequence_data_of(byte_view tuple) {
+  return {load<int64_t>(&tuple[offsetof(sequence_data, last_value)]),
+          load<int64_t>(&tuple[offsetof(sequence_data, log_count)]),
+          tuple[offsetof(sequence_data, is_called)] != std::byte{0}};
+}
+
+// Whether a whole increment lies between two values that are so many calls of nextval apart.
+bool is_apart(int64_t later, int64_t earlier, int64_t calls) {
+  int64_t distance = 0;
+  return calls >= 1 && calls <= logged_ahead_max &&
+         !__builtin_sub_overflow(later, earlier, &distance) && distance != 0 &&
+         distance % calls == 0;
+}
+
+// nextval_internal logs a value some calls ahead, with a count of 0; the server's own page counts
+// down to it. SequenceChangePersistence logs the page as it is, count and all, and the calls that
+// the count still allows are never logged.
+bool is_same_sequence(const sequence_data& logged, const sequence_data& own) {
+  if (!logged.is_called || !own.is_called || own.log_count < 0) return false;
+  return logged.log_count == 0
+             ? is_apart(logged.last_value, own.last_value, own.log_count)
+             : is_apart(own.last_value, logged.last_value, logged.log_count - own.log_count);
+}
+
 void mask_values_logged_ahead(page& ours, page& theirs) {
   const byte_span logged = sequence_tuple(ours);
   const byte_span own = sequence_tuple(theirs);
   if (logged.empty() || own.empty()) return;
-  constexpr size_t log_count_offset = offsetof(sequence_data, log_count);
-  const auto ahead = load<int64_t>(&own[log_count_offset]);
-  if (load<int64_t>(&logged[log_count_offset]) != 0 || ahead < 1 || ahead > logged_ahead_max)
-    return;
+  if (!is_same_sequence(sequence_data_of(logged), sequence_data_of(own))) return;
   std::ranges::fill(logged, std::byte{0});
   std::ranges::fill(own, std::byte{0});
 }
@@ -118,6 +139,8 @@ difference compare_blocks(page ours, page theirs, block_number block) {
   const pg::page_kind kind = pg::kind_of(ours, block);
   if (kind != pg::kind_of(theirs, block)) return first_difference(ours, theirs);
   if (kind == pg::page_kind::sequence) mask_values_logged_ahead(ours, theirs);
+  pg::mask_never_logged(kind, ours);
+  pg::mask_never_logged(kind, theirs);
   return offset_of(pg::first_difference(pg::mask_of(kind), block, ours, theirs));
 }
 

@@ -15,7 +15,8 @@ using difference = std::optional<uint32_t>;
 
 /// A block of a main or init fork: each masked by what made it (mask.hpp). A sequence in a server's
 /// own file is behind what WAL says of it, by the values that were logged ahead (sequence.c,
-/// nextval_internal), and counts as the same.
+/// nextval_internal), or, after ALTER SEQUENCE SET LOGGED (SequenceChangePersistence), before it by
+/// values that never are; it counts as the same.
 difference compare_blocks(page ours, page theirs, block_number block);
 
 /// A visibility map's page: but for LSN and checksum. A page of zeros is an empty map. So is, as

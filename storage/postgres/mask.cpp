@@ -224,4 +224,13 @@ std::optional<page_difference> first_difference(resource_manager rmgr, block_num
   return first_difference(first, second);
 }
 
+void mask_never_logged(page_kind kind, page& p) {
+  if (kind != page_kind::spgist) return;
+  const auto* special = special_of<SpGistPageOpaqueData>(p);
+  if (special == nullptr || (special->flags & SPGIST_META) == 0) return;
+  constexpr size_t list =
+      MAXALIGN(SizeOfPageHeaderData) + offsetof(SpGistMetaPageData, lastUsedPages);
+  std::memset(p.begin() + list, 0, sizeof(SpGistLUPCache));
+}
+
 }  // namespace zenith::pg

@@ -6,7 +6,7 @@
 
 #include "storage/base/bytes.hpp"
 #include "storage/base/key.hpp"
-#include "storage/postgres/record.hpp"
+#include "storage/postgres/page_kind.hpp"
 
 namespace zenith::pg {
 
@@ -32,5 +32,9 @@ std::optional<page_difference> first_difference(const page& first, const page& s
 /// The same after mask_page on both: what wal_consistency_checking would complain of.
 std::optional<page_difference> first_difference(resource_manager rmgr, block_number block,
                                                 page first, page second);
+
+/// What no record carries, so that those images are never of such a page, but a server's own file
+/// has: SP-GiST's list of pages with room, in its meta page (spgutils.c, SpGistUpdateMetaPage).
+void mask_never_logged(page_kind kind, page& p);
 
 }  // namespace zenith::pg

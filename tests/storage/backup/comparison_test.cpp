@@ -31,13 +31,43 @@ TEST(comparison, a_sequence_may_be_behind_what_was_logged_ahead_and_no_more) {
   EXPECT_FALSE(compare_blocks(logged, sequence_page(30, 3, true), 0));
   EXPECT_TRUE(compare_blocks(logged, sequence_page(34, 0, true), 0));
   EXPECT_TRUE(compare_blocks(logged, sequence_page(1, 33, true), 0));
-  EXPECT_TRUE(compare_blocks(sequence_page(1, 32, true), logged, 0));
+  EXPECT_TRUE(compare_blocks(logged, sequence_page(30, 2, true), 0));  // no whole increment
+  EXPECT_TRUE(compare_blocks(logged, sequence_page(33, 5, true), 0));
+  EXPECT_TRUE(compare_blocks(logged, sequence_page(1, 32, false), 0));
   page damaged = logged;
   damaged.data[100] ^= std::byte{1};
   EXPECT_FALSE(compare_blocks(logged, damaged, 0));  // in the hole
   damaged = logged;
   damaged.data[page_size_bytes - 8 - 40] ^= std::byte{1};
   EXPECT_EQ(compare_blocks(logged, damaged, 0), page_size_bytes - 8 - 40);
+}
+
+TEST(comparison, a_sequence_that_became_logged_may_be_before_what_was_logged_and_no_more) {
+  const page logged = sequence_page(10, 20, true);
+  EXPECT_FALSE(compare_blocks(logged, sequence_page(11, 19, true), 0));
+  EXPECT_FALSE(compare_blocks(logged, sequence_page(40, 14, true), 0));
+  EXPECT_TRUE(compare_blocks(logged, sequence_page(9, 21, true), 0));
+  EXPECT_TRUE(compare_blocks(logged, sequence_page(11, 18, true), 0));
+  EXPECT_TRUE(compare_blocks(logged, sequence_page(11, 20, true), 0));
+  EXPECT_TRUE(compare_blocks(logged, sequence_page(31, -1, true), 0));
+}
+
+TEST(comparison, the_pages_with_room_of_an_spgist_index_do_not_count) {
+  page logged;
+  pg::page_init(logged, 8);
+  store(logged.begin() + page_size_bytes - 8, uint16_t{1});  // SPGIST_META
+  store(logged.begin() + page_size_bytes - 2, uint16_t{0xFF82});
+  store(logged.begin() + 12, uint16_t{92});  // pd_lower, behind magic number and list
+  page own = logged;
+  store(own.begin() + 28, uint32_t{4});
+  store(own.begin() + 88, uint32_t{4});
+  EXPECT_FALSE(compare_blocks(logged, own, 0));
+  store(own.begin() + 24, uint32_t{4});  // the magic number
+  EXPECT_EQ(compare_blocks(logged, own, 0), 24u);
+  own = logged;
+  store(own.begin() + 28, uint32_t{4});
+  for (page* p : {&own, &logged}) store(p->begin() + page_size_bytes - 8, uint16_t{0});
+  EXPECT_EQ(compare_blocks(logged, own, 1), 28u);  // in another page it is contents
 }
 
 TEST(comparison, an_empty_visibility_map_is_as_good_as_zeros) {
