@@ -105,6 +105,17 @@ void zenith_repository::init_and_start(const std::vector<std::string>& init_argu
   run_ok({"start"});
 }
 
+fs::path zenith_repository::wal_directory(const std::string& branch) const {
+  for (const auto& one : run_ok({"branch"}))
+    if (one["name"] == branch)
+      return zenith_directory() / "timelines" / one["timeline"].get<std::string>() / "wal";
+  throw std::runtime_error("there is no branch " + branch);
+}
+
+lsn zenith_repository::lsn_of(const std::string& point) const {
+  return *parse_lsn(run_ok({"lsn", point})["lsn"].get<std::string>());
+}
+
 std::string zenith_repository::conninfo(const std::string& server) const {
   for (const auto& one : run_ok({"pg", "list"}))
     if (one["name"] == server) return one["uri"];

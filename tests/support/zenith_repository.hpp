@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/base/lsn.hpp"
 #include "tests/support/process.hpp"
 
 namespace zenith::testing {
@@ -48,6 +49,10 @@ class zenith_repository {
 
   /// init and start, as most tests begin, with a range of ports of the test's own.
   void init_and_start(const std::vector<std::string>& init_arguments = {}) const;
+  /// Where the node keeps the WAL of a branch's own timeline.
+  std::filesystem::path wal_directory(const std::string& branch) const;
+  /// What `zenith lsn` says that a point stands for.
+  lsn lsn_of(const std::string& point) const;
   /// A connection's text to a server of `pg create` or `pg start`.
   std::string conninfo(const std::string& server) const;
 

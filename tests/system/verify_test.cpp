@@ -46,24 +46,13 @@ class verified : public ::testing::Test {
   }
 
   std::string main() const { return repository.conninfo("main"); }
-  fs::path wal() const {
-    const auto branches = repository.run_ok({"branch"});
-    for (const auto& branch : branches)
-      if (branch["name"] == "main")
-        return repository.zenith_directory() / "timelines" / branch["timeline"].get<std::string>() /
-               "wal";
-    return {};
-  }
-
   // The end of the record at or after a position.
-  lsn point_at(lsn position) const {
-    const auto found = repository.run_ok({"lsn", "main@" + to_string(position)});
-    return *parse_lsn(found["lsn"].get<std::string>());
-  }
+  lsn point_at(lsn position) const { return repository.lsn_of("main@" + to_string(position)); }
 
   fs::path recover(lsn at) {
     const fs::path into = repository.scratch() / ("recovered" + std::to_string(++recovered));
-    recover_to(repository.scratch(), base, wal(), pg_timeline{1}, segment_size_bytes, at, into);
+    recover_to(repository.scratch(), base, repository.wal_directory("main"), pg_timeline{1},
+               segment_size_bytes, at, into);
     return into;
   }
 
@@ -78,7 +67,7 @@ TEST_F(verified, finds_no_mismatch_against_a_real_recovery_at_random_lsns) {
   run_pgbench(main(),
               {"-n", "-c", "4", "-T", std::to_string(setting("ZENITH_TEST_PGBENCH_SECONDS", 20))});
   sql_session(main()).execute("vacuum pgbench_tellers");
-  const lsn until = *parse_lsn(repository.run_ok({"lsn", "main"})["lsn"].get<std::string>());
+  const lsn until = repository.lsn_of("main");
   const auto seed = static_cast<uint32_t>(setting("ZENITH_TEST_SEED", 1));
   std::cout << "seed " << seed << ", WAL from " << to_string(from) << " to " << to_string(until)
             << "\n";
@@ -101,7 +90,7 @@ TEST_F(verified, sees_a_single_flipped_byte_of_a_table) {
   run_pgbench(main(), {"-n", "-c", "2", "-t", "50"});
   const std::string file =
       sql_session(main()).value("select pg_relation_filepath('pgbench_accounts')");
-  const lsn at = *parse_lsn(repository.run_ok({"lsn", "main"})["lsn"].get<std::string>());
+  const lsn at = repository.lsn_of("main");
   const fs::path directory = recover(at);
   {
     std::FILE* table = std::fopen((directory / file).c_str(), "r+b");

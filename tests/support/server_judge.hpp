@@ -1,0 +1,32 @@
+// server_judge: whether a server is all that a stock PostgreSQL has to be, by its own tools.
+#pragma once
+
+#include <functional>
+#include <string>
+
+namespace zenith::testing {
+
+/// Superuser connections' text for a database of one running server.
+using connector = std::function<std::string(const std::string& database)>;
+
+/// Commits every second prepared transaction and rolls back the others, by their names' order; as
+/// long as they live, their locks keep out other judges. Gives one line for each.
+std::string end_prepared_transactions(const connector& server);
+
+/// What pg_dumpall says of all databases, but for what is each server's own: where tablespaces lie,
+/// and sequences' values.
+std::string dump_of(const connector& server);
+
+/// What pg_amcheck complains of in all databases, all heap tuples sought in their indexes and
+/// indexes' levels compared; empty where it finds nothing. Installs amcheck where it is missing.
+std::string complaints_of(const connector& server);
+
+/// Inserts, updates, locks, deletes and vacuums in every table of every database, moves every
+/// sequence, and makes one new object of each kind. Leaves the prepared transaction "work".
+/// Throws where the server refuses any of it.
+void work_on(const connector& server);
+
+/// Counts and hashes of all rows of all tables, one line a table: to be compared over a restart.
+std::string contents_of(const connector& server);
+
+}  // namespace zenith::testing
