@@ -36,7 +36,8 @@ result<void> ingest_replication_origin(const pg::record& record, change_sink& si
   switch (record.opcode()) {
     case XLOG_REPLORIGIN_SET: {
       ZENITH_TRY_ASSIGN(const auto set, read_main<xl_replorigin_set>(record));
-      return advance_replication_origin(sink, set.node_id, lsn{set.remote_lsn}, set.force);
+      return advance_replication_origin(sink, set.node_id, lsn{set.remote_lsn},
+                                        main_flag(record, offsetof(xl_replorigin_set, force)));
     }
     case XLOG_REPLORIGIN_DROP: {
       ZENITH_TRY_ASSIGN(const auto drop, read_main<xl_replorigin_drop>(record));

@@ -86,11 +86,12 @@ result<void> ingest_truncate(const pg::record& record, change_sink& sink) {
 
 result<void> ingest_create(const pg::record& record, change_sink& sink) {
   ZENITH_TRY_ASSIGN(const auto create, read_main<xl_smgr_create>(record));
-  if (create.forkNum < MAIN_FORKNUM || create.forkNum > MAX_FORKNUM)
-    return fail(errc::corrupt,
-                fmt::format("there is no fork {}", static_cast<int>(create.forkNum)));
+  // Read as a number: a damaged record's may be none of the enumeration's.
+  const auto number = load<int32_t>(record.main_data.data() + offsetof(xl_smgr_create, forkNum));
+  if (number < MAIN_FORKNUM || number > MAX_FORKNUM)
+    return fail(errc::corrupt, fmt::format("there is no fork {}", number));
   const relation_id relation = to_relation_id(create.rnode);
-  const auto fork = static_cast<fork_number>(create.forkNum);
+  const auto fork = static_cast<fork_number>(number);
   ZENITH_TRY_ASSIGN(const auto state, sink.current_relation(relation, fork));
   if (!state) sink.put_relation(relation, fork, relation_state::created(record.end));
   return {};

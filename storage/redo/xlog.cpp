@@ -60,9 +60,10 @@ result<void> take_parameters(const pg::record& record, change_sink& sink) {
     control.max_prepared_transactions = parameters.max_prepared_xacts;
     control.max_locks_per_transaction = parameters.max_locks_per_xact;
     control.wal_level = parameters.wal_level;
-    control.wal_log_hints = parameters.wal_log_hints;
-    switched = switch_commit_timestamps(sink, parameters.track_commit_timestamp, control);
-    control.track_commit_timestamp = parameters.track_commit_timestamp;
+    control.wal_log_hints = main_flag(record, offsetof(xl_parameter_change, wal_log_hints));
+    const bool tracks = main_flag(record, offsetof(xl_parameter_change, track_commit_timestamp));
+    switched = switch_commit_timestamps(sink, tracks, control);
+    control.track_commit_timestamp = tracks;
   }));
   return switched;
 }

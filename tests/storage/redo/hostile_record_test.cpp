@@ -1,0 +1,71 @@
+// Records that a fuzzer made, each of which was once misread; one test for each find.
+#include <gtest/gtest.h>
+
+#include "storage/postgres/control_file.hpp"
+#include "tests/support/memory_sink.hpp"
+#include "tests/support/redo_records.hpp"
+
+#include "storage/postgres/pg_headers.hpp"
+extern "C" {
+#include <access/xlog_internal.h>
+#include <catalog/pg_control.h>
+#include <catalog/storage_xlog.h>
+#include <replication/origin.h>
+}
+#include "storage/postgres/pg_headers_undef.hpp"
+
+namespace zenith::testing {
+namespace {
+
+using rm = pg::resource_manager;
+
+/// A record whose main data is this structure, with another value in one of its bytes.
+template <class T>
+made_record record_with_byte(rm rmgr, uint8_t info, const T& main, size_t offset, uint8_t value) {
+  std::array<std::byte, sizeof(T)> raw;
+  std::memcpy(raw.data(), &main, sizeof(T));
+  raw[offset] = static_cast<std::byte>(value);
+  made_record record(rmgr, info);
+  record.main(raw);
+  return record;
+}
+
+TEST(hostile_record, any_byte_but_zero_forces_a_replication_origin_back) {
+  memory_sink sink;
+  sink.set_value(key::replication_origin(7), bytes(8, std::byte{0x11}));
+  const auto record =
+      record_with_byte(rm::replication_origin, XLOG_REPLORIGIN_SET, xl_replorigin_set{5, 7, false},
+                       offsetof(xl_replorigin_set, force), 72);
+  ASSERT_TRUE(sink.replay(record));
+  EXPECT_EQ(sink.number(key::replication_origin(7)), 5u);
+}
+
+TEST(hostile_record, any_byte_but_zero_switches_a_parameter_on) {
+  for (const size_t flag : {offsetof(xl_parameter_change, wal_log_hints),
+                            offsetof(xl_parameter_change, track_commit_timestamp)}) {
+    memory_sink sink;
+    ASSERT_TRUE(sink.replay(
+        record_with_byte(rm::xlog, XLOG_PARAMETER_CHANGE, xl_parameter_change{}, flag, 0x80)));
+    const auto control = pg::decode_control_file(*sink.value(key::control()));
+    ASSERT_TRUE(control);
+    EXPECT_EQ(control->wal_log_hints, flag == offsetof(xl_parameter_change, wal_log_hints));
+    EXPECT_EQ(control->track_commit_timestamp,
+              flag == offsetof(xl_parameter_change, track_commit_timestamp));
+  }
+}
+
+TEST(hostile_record, a_fork_that_does_not_exist_is_not_created) {
+  for (const int32_t fork : {-1, 4, 1663, INT32_MIN, INT32_MAX}) {
+    made_record record(rm::storage, XLOG_SMGR_CREATE);
+    record.main(std::array<uint32_t, 3>{1663, 5, 16384}).main(fork);
+    memory_sink sink;
+    const auto done = sink.replay(record);
+    ASSERT_FALSE(done);
+    EXPECT_NE(done.error().message.find("there is no fork " + std::to_string(fork)),
+              std::string::npos);
+    EXPECT_EQ(sink.counts().put_relations, 0u);
+  }
+}
+
+}  // namespace
+}  // namespace zenith::testing
