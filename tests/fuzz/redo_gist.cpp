@@ -1,0 +1,8 @@
+// redo_gist: records of GiST indexes.
+#include "tests/fuzz/redo_target.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using rm = zenith::pg::resource_manager;
+  zenith::fuzz::run_redo(zenith::fuzz::as_view(data, size), {rm::gist});
+  return 0;
+}
