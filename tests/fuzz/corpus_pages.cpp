@@ -230,15 +230,15 @@ std::string redo_target_of(pg::resource_manager rmgr) {
 void add_real_records(corpus& into) {
   using testing::replay_server;
   const std::pair<const char*, std::function<void(replay_server&)>> workloads[] = {
-      {"heap", [](auto& s) { testing::run_heap_workload(s.server()); }},
+      {"heap", [](auto& s) { testing::run_heap_workload(s.conninfo()); }},
       {"btree", [](auto& s) { testing::run_btree_workload(s.conninfo(), 1); }},
       {"sequence", [](auto& s) { testing::run_sequence_workload(s.conninfo()); }},
       {"generic", [](auto& s) { testing::run_generic_workload(s.conninfo(), 1); }},
-      {"hash", [](auto& s) { testing::run_hash_workload(s.server()); }},
+      {"hash", [](auto& s) { testing::run_hash_workload(s.conninfo()); }},
       {"gin", [](auto& s) { testing::run_gin_workload(s.conninfo(), 1); }},
       {"gist", [](auto& s) { testing::run_gist_workload(s.conninfo(), 1); }},
-      {"brin", [](auto& s) { testing::run_brin_workload(s.server()); }},
-      {"spgist", [](auto& s) { testing::run_spgist_workload(s.server()); }}};
+      {"brin", [](auto& s) { testing::run_brin_workload(s.conninfo()); }},
+      {"spgist", [](auto& s) { testing::run_spgist_workload(s.conninfo()); }}};
   case_collector cases(into);
   record_collector records(into);
   const auto record = std::make_unique<pg::record>();
