@@ -13,16 +13,8 @@ key map_of(const relation_id& relation) {
   return key::relation_map(relation.tablespace, relation.database);
 }
 
-bytes value_at(const judged_server& judged, lsn mark, const key& k) {
-  const layers::view at = judged.view(mark);
-  const auto value = at.value(k, at.until());
-  if (!value) throw std::runtime_error(value.error().message);
-  return value->value_or(bytes{});
-}
-
 bool exists_at(const judged_server& judged, lsn mark, const key& k) {
-  const layers::view at = judged.view(mark);
-  return at.exists(k, at.until()).value();
+  return !judged.keys_at(mark, k, k).empty();
 }
 
 std::vector<std::string> databases_of(testing::postgres_server& server) {
@@ -225,13 +217,13 @@ TEST(relation_map_updates, of_shared_and_database_catalogs_are_versioned_each_fo
   EXPECT_EQ(judged.count(vacuumed, clustered, {"rmgr: RelMap", "database 5"}), 1u);
   EXPECT_GE(judged.count(clustered, indexed, {"rmgr: RelMap", "database 0 "}), 1u);
   EXPECT_EQ(judged.count(indexed, rolled_back, {"rmgr: RelMap"}), 0u);
-  EXPECT_NE(value_at(judged, before, map_of(own)), value_at(judged, vacuumed, map_of(own)));
+  EXPECT_NE(judged.value_at(before, map_of(own)), judged.value_at(vacuumed, map_of(own)));
   const key global = key::relation_map(shared.tablespace, 0);
-  EXPECT_EQ(value_at(judged, before, global), value_at(judged, vacuumed, global));
-  EXPECT_NE(value_at(judged, vacuumed, global), value_at(judged, clustered, global));
-  EXPECT_NE(value_at(judged, clustered, global), value_at(judged, indexed, global));
-  EXPECT_NE(value_at(judged, vacuumed, map_of(own)), value_at(judged, clustered, map_of(own)));
-  EXPECT_EQ(value_at(judged, clustered, map_of(own)), value_at(judged, rolled_back, map_of(own)));
+  EXPECT_EQ(judged.value_at(before, global), judged.value_at(vacuumed, global));
+  EXPECT_NE(judged.value_at(vacuumed, global), judged.value_at(clustered, global));
+  EXPECT_NE(judged.value_at(clustered, global), judged.value_at(indexed, global));
+  EXPECT_NE(judged.value_at(vacuumed, map_of(own)), judged.value_at(clustered, map_of(own)));
+  EXPECT_EQ(judged.value_at(clustered, map_of(own)), judged.value_at(rolled_back, map_of(own)));
   for (const lsn mark : {vacuumed, clustered, open, rolled_back})
     judged.expect_recovery_agrees(mark);
   const auto server = judged.start_at(rolled_back);

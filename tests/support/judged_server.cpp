@@ -94,9 +94,16 @@ void expect_same_slru_segments(const layers::view& view, lsn at, const fs::path&
 }
 
 void expect_same_control(const layers::view& view, lsn at, const fs::path& data) {
-  const auto ours = without_its_own(good(backup::control_at(view, at)));
+  auto ours = without_its_own(good(backup::control_at(view, at)));
   const auto theirs =
       without_its_own(good(pg::decode_control_file(read_file(data / "global/pg_control"))));
+  // Of a truncation of pg_xact recovery keeps the files alone (clog_redo); the server that wrote it
+  // has moved its limit, and so do we.
+  auto& oldest = ours.last_checkpoint;
+  if (pg::transaction_id_precedes(theirs.last_checkpoint.oldest_xid, oldest.oldest_xid)) {
+    oldest.oldest_xid = theirs.last_checkpoint.oldest_xid;
+    oldest.oldest_xid_database = theirs.last_checkpoint.oldest_xid_database;
+  }
   EXPECT_EQ(ours.last_checkpoint.next_full_xid, theirs.last_checkpoint.next_full_xid);
   EXPECT_EQ(ours.last_checkpoint.next_oid, theirs.last_checkpoint.next_oid);
   EXPECT_EQ(ours.last_checkpoint.next_multixact, theirs.last_checkpoint.next_multixact);
@@ -245,6 +252,16 @@ std::vector<judged_record> judged_server::find(lsn from, lsn until,
 layers::view judged_server::view(lsn mark) const {
   const lsn at = last_before(mark).end;
   return layers::view{{{layer_, at}, {imported_.layer, at}}, base(), at};
+}
+
+bytes judged_server::value_at(lsn mark, const key& k) const {
+  const layers::view at = view(mark);
+  return good(at.value(k, at.until())).value_or(bytes{});
+}
+
+std::vector<key> judged_server::keys_at(lsn mark, const key& first, const key& last) const {
+  const layers::view at = view(mark);
+  return good(at.keys(first, last, at.until()));
 }
 
 relation_id judged_server::relation_of(const std::string& filepath) {

@@ -73,6 +73,10 @@ class judged_server {
 
   /// Everything up to the last record before a mark.
   layers::view view(lsn mark) const;
+  /// A key's value as of a mark; empty where it does not exist.
+  bytes value_at(lsn mark, const key& k) const;
+  /// What exists of first..last, both included, as of a mark.
+  std::vector<key> keys_at(lsn mark, const key& first, const key& last) const;
   /// A relation's files as of a mark, by the id that pg_relation_filepath gave ("base/5/16384").
   static relation_id relation_of(const std::string& filepath);
   /// A page, without its LSN and checksum; zeros past the fork's end.
