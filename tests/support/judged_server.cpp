@@ -46,22 +46,6 @@ void write_file(const fs::path& name, byte_view contents) {
   if (!out) throw std::runtime_error("cannot write " + name.string());
 }
 
-// The newest history file's, or 1.
-pg_timeline newest_timeline(const fs::path& wal_folder) {
-  uint32_t newest = 1;
-  for (const auto& entry : fs::directory_iterator(wal_folder))
-    if (entry.path().extension() == ".history")
-      newest = std::max(
-          newest, static_cast<uint32_t>(std::stoul(entry.path().stem().string(), nullptr, 16)));
-  return pg_timeline{newest};
-}
-
-std::vector<backup::past_pg_timeline> history_of(const fs::path& wal_folder, pg_timeline timeline) {
-  const fs::path name = wal_folder / backup::history_file(timeline);
-  if (!fs::exists(name)) return {};
-  return good(backup::parse_pg_history(as_text(read_file(name))));
-}
-
 // What a server's start and stop leave alone.
 pg::control_file without_its_own(pg::control_file control) {
   control.state = {};
@@ -177,8 +161,11 @@ lsn judged_server::mark() {
 }
 
 void judged_server::ingest() {
-  server_->execute("select pg_logical_emit_message(true, 'the end', '')");
-  server_->kill();
+  const bool runs = server_->running();
+  if (runs) {
+    server_->execute("select pg_logical_emit_message(true, 'the end', '')");
+    server_->kill();
+  }
   wal_ = std::make_unique<newest_timeline_wal>(server_->data() / "pg_wal", segment_size_bytes(),
                                                imported_.cluster.last_record);
   layer_ = std::make_shared<layers::memory_layer>(base());
@@ -204,19 +191,25 @@ void judged_server::ingest() {
     if (!next) break;  // what the segment's file held before is the end
   }
   read_dump(records_.back().end);
-  EXPECT_EQ(count(base(), wal_->end(), {"LogicalMessage", "the end"}), 1u)
+  EXPECT_EQ(count(base(), wal_->end(), {"LogicalMessage", "the end"}), runs ? 1u : 0u)
       << "the WAL ends early, with: " << records_.back().dumped;
 }
 
-// One pg_waldump for each segment: each follows a single pg_timeline's names.
+// pg_waldump follows one pg_timeline's file names: it is asked once for each of them.
 void judged_server::read_dump(lsn until) {
   std::map<lsn, std::string> dumped;
   const uint32_t size = segment_size_bytes();
-  for (lsn segment = pg::segment_start(base(), size); segment < until; segment = segment + size) {
-    // A record that goes on in the next segment is dumped only if that one is given as well.
-    const fs::path next = wal_->file_of(segment + size);
-    std::vector<std::string> command{pg_program("pg_waldump"), wal_->file_of(segment).string()};
-    if (!next.empty()) command.push_back(next.string());
+  const auto timeline_in = [&](const fs::path& file) {
+    return pg::parse_segment_file_name(file.filename().string(), size)->timeline;
+  };
+  for (lsn first = pg::segment_start(base(), size); first < until;) {
+    lsn last = first;
+    while (last + size < until &&
+           timeline_in(wal_->file_of(last + size)) == timeline_in(wal_->file_of(first)))
+      last = last + size;
+    const std::vector<std::string> command{pg_program("pg_waldump"), wal_->file_of(first).string(),
+                                           wal_->file_of(last).string()};
+    first = last + size;
     std::istringstream lines(testing::run(command).output);
     for (std::string line; std::getline(lines, line);) {
       const size_t place = line.find("lsn: ");
@@ -297,34 +290,57 @@ fs::path judged_server::fresh_directory(const std::string& name) {
   return directory_ / (name + std::to_string(++directories_));
 }
 
+pg_lineage judged_server::lineage_at(lsn at) const {
+  pg_lineage found;
+  for (const auto& entry : fs::directory_iterator(server_->data() / "pg_wal")) {
+    if (entry.path().extension() != ".history") continue;
+    const pg_timeline timeline{
+        static_cast<uint32_t>(std::stoul(entry.path().stem().string(), nullptr, 16))};
+    auto history = good(backup::parse_pg_history(as_text(read_file(entry.path()))));
+    if (timeline > found.timeline && history.back().until < at)
+      found = {timeline, std::move(history)};
+  }
+  return found;
+}
+
 fs::path judged_server::recover(lsn mark) {
   const judged_record& last = last_before(mark);
   const fs::path data = fresh_directory("recovered");
   fs::copy(base_, data, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+  const pg_lineage lineage = lineage_at(last.end);
+  const bool switches = lineage.timeline != imported_.cluster.timeline;
   const uint32_t size = segment_size_bytes();
   for (lsn begin = wal_->begin(); begin < last.end; begin = begin + size) {
     bytes content(std::min<uint64_t>(last.end - begin, size));
     good(wal_->read(begin, content));
     content.resize(size);
-    write_file(data / "pg_wal" / wal_->file_of(begin).filename(), content);
+    const fs::path name =
+        switches ? wal_->file_of(begin).filename()
+                 : fs::path(pg::segment_file_name(lineage.timeline, begin.value() / size, size));
+    write_file(data / "pg_wal" / name, content);
   }
   // The recovered server is configured as the one before it, which shows in its control file.
   for (const char* name : {"postgresql.conf", "postgresql.auto.conf"})
     fs::copy_file(server_->data() / name, data / name, fs::copy_options::overwrite_existing);
-  for (const auto& entry : fs::directory_iterator(server_->data() / "pg_wal"))
-    if (entry.path().extension() == ".history")
-      fs::copy_file(entry.path(), data / "pg_wal" / entry.path().filename(),
-                    fs::copy_options::overwrite_existing);
-  auto control = good(pg::decode_control_file(read_file(data / "global/pg_control")));
-  control.state = pg::database_state::in_production;
-  write_file(data / "global/pg_control", pg::encode_control_file(control));
-  const bool switches = newest_timeline(data / "pg_wal") != imported_.cluster.timeline;
-  // Crash recovery stays on the control file's pg_timeline; only this kind follows history files.
-  if (switches) std::ofstream(data / "recovery.signal");
+  std::vector<std::string> arguments;
+  if (switches) {
+    // Crash recovery stays on the control file's pg_timeline; only this kind follows history files.
+    const auto name = fs::path("pg_wal") / backup::history_file(lineage.timeline);
+    fs::copy_file(server_->data() / name, data / name);
+    std::ofstream(data / "recovery.signal");
+    arguments = {"-c", "restore_command=false", "-c", "hot_standby=off"};
+  } else {
+    auto control = good(pg::decode_control_file(read_file(data / "global/pg_control")));
+    control.state = pg::database_state::in_production;
+    write_file(data / "global/pg_control", pg::encode_control_file(control));
+  }
   postgres_server recovered(directory_, data);
-  recovered.start(switches ? std::vector<std::string>{"-c", "restore_command=false"}
-                           : std::vector<std::string>{});
-  if (switches) wait_until([&] { return recovered.value("select pg_is_in_recovery()") == "f"; });
+  recovered.start(arguments);
+  // The recovery of an archive goes on after "standby"; connecting to ask would change pages.
+  wait_until([&] {
+    const bytes lock = read_file(data / "postmaster.pid");
+    return as_text(lock).find("\nready") != std::string::npos;
+  });
   recovered.stop();
   return data;
 }
@@ -347,23 +363,22 @@ void judged_server::expect_recovery_agrees(lsn mark) {
   fs::remove_all(data);
 }
 
-fs::path judged_server::write_backup(lsn mark, pg_timeline timeline) {
+fs::path judged_server::write_backup(lsn mark, backup::start_record from) {
   const judged_record& last = last_before(mark);
   const fs::path data = fresh_directory("backup");
-  const layers::view at = view(mark);
-  const fs::path wal = server_->data() / "pg_wal";
-  const pg_timeline newest = newest_timeline(wal);
+  pg_lineage lineage = lineage_at(last.end);
+  if (from == backup::start_record::appended_checkpoint) {
+    lineage.history.push_back({lineage.timeline, last.end});
+    lineage.timeline = pg_timeline{static_cast<uint32_t>(lineage.timeline) + 1};
+  }
   backup::base_backup_options options;
   options.at = last.end;
   options.previous_record = last.start;
-  options.history = history_of(wal, newest);
-  options.timeline = timeline;
-  if (timeline == pg_timeline{}) {
-    options.timeline = pg_timeline{static_cast<uint32_t>(newest) + 1};
-    options.history.push_back({newest, last.end});
-  }
+  options.timeline = lineage.timeline;
+  options.history = lineage.history;
+  options.start = from;
   auto sink = good(backup::directory_sink::create(posix_file_system(), data, {}));
-  good(backup::write_base_backup(at, wal_.get(), options, *sink));
+  good(backup::write_base_backup(view(mark), wal_.get(), options, *sink));
   return data;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/backup/base_backup.hpp"
 #include "storage/layers/ingestor.hpp"
 #include "tests/support/map_view.hpp"
 #include "tests/support/postgres_server.hpp"
@@ -31,6 +32,12 @@ class newest_timeline_wal final : public wal::wal_source {
   lsn until_;
 };
 
+/// The pg_timeline at an LSN, and those before it.
+struct pg_lineage {
+  pg_timeline timeline{1};
+  std::vector<backup::past_pg_timeline> history;
+};
+
 /// A record's place, and all of what pg_waldump says of it.
 struct judged_record {
   lsn start;
@@ -55,7 +62,8 @@ class judged_server {
   void take_base();
   /// The server's insert position: everything done so far lies before it.
   lsn mark();
-  /// Makes the WAL durable, ends the server with kill -9, and takes its WAL since the base in.
+  /// Ends the server where it runs (its WAL made durable, then kill -9), and takes its WAL since
+  /// the base in.
   void ingest();
 
   uint32_t segment_size_bytes() const { return imported_.cluster.segment_size_bytes; }
@@ -90,13 +98,16 @@ class judged_server {
   void expect_recovery_agrees(lsn mark);
   /// That recovery's data directory, stopped cleanly.
   std::filesystem::path recover(lsn mark);
-  /// The data directory that the storage writes for the mark, not started yet.
-  std::filesystem::path write_backup(lsn mark, pg_timeline timeline = pg_timeline{});
+  /// The data directory that the storage writes for the mark, not started yet. It is on the next
+  /// pg_timeline where it starts from an appended checkpoint, and on the same from the WAL's own.
+  std::filesystem::path write_backup(
+      lsn mark, backup::start_record from = backup::start_record::appended_checkpoint);
   /// A stock server running on that directory.
   std::unique_ptr<postgres_server> start_at(lsn mark);
 
  private:
   void read_dump(lsn until);
+  pg_lineage lineage_at(lsn at) const;
   std::filesystem::path fresh_directory(const std::string& name);
 
   temporary_directory directory_;
