@@ -108,6 +108,55 @@ TEST(visibility_map_bits, are_cleared_for_the_old_and_the_new_page_of_an_update_
   judged.expect_recovery_agrees(locked);
 }
 
+// What the map says is free in each block (pg_freespacemap).
+std::vector<int> recorded_space(testing::postgres_server& server) {
+  std::vector<int> found;
+  for (const auto& row : server.rows("select avail from pg_freespace('t') order by blkno"))
+    found.push_back(std::stoi(row[0]));
+  return found;
+}
+
+TEST(free_space_maps, of_a_new_server_know_at_least_what_a_standby_keeps_up) {
+  judged_server judged;
+  judged.server().start();
+  judged.run({"create extension pg_freespacemap"});
+  judged.take_base();
+  judged.run({"create table t (id int, v text)",
+              "insert into t select i, repeat('x', 400) from generate_series(1, 2000) i",
+              "delete from t where id % 2 = 0", "vacuum t"});
+  const relation_id t =
+      judged_server::relation_of(judged.server().value("select pg_relation_filepath('t')"));
+  const lsn vacuumed = judged.mark();
+  judged.run({"insert into t select i, repeat('y', 400) from generate_series(1, 200) i"});
+  const lsn used = judged.mark();
+  judged.ingest();
+
+  // No record speaks of the map.
+  EXPECT_EQ(judged.count(judged.base(), used, {to_string(t), "fork fsm"}), 0u);
+  for (const lsn mark : {vacuumed, used}) {
+    testing::postgres_server recovered{judged.directory(), judged.recover(mark)};
+    recovered.start();
+    const std::vector<int> theirs = recorded_space(recovered);
+    recovered.stop();
+    const auto server = judged.start_at(mark);
+    const std::vector<int> ours = recorded_space(*server);
+    ASSERT_EQ(ours.size(), theirs.size());
+    ASSERT_GT(ours.size(), 90u);
+    // Redo leaves the map alone where much stays free (heapam.c, heap_xlog_insert), so that after
+    // inserts theirs may promise more than there is.
+    int known = 0;
+    for (size_t block = 0; block < ours.size(); ++block) {
+      if (theirs[block] > 0) EXPECT_GT(ours[block], 0) << "block " << block;
+      if (mark == vacuumed) EXPECT_GE(ours[block], theirs[block]) << "block " << block;
+      if (theirs[block] > 0) ++known;
+    }
+    EXPECT_GT(known, 50);
+    const std::string size = server->value("select pg_relation_size('t')");
+    server->execute("insert into t select i, repeat('z', 400) from generate_series(1, 500) i");
+    EXPECT_EQ(server->value("select pg_relation_size('t')"), size) << "freed space is not used";
+  }
+}
+
 TEST(truncation_of_main_fsm_and_vm_forks, and_later_regrowth_bring_nothing_back) {
   judged_server judged;
   judged.server().start();

@@ -3,6 +3,7 @@
 
 #include "storage/layers/view.hpp"
 #include "storage/postgres/page_items.hpp"
+#include "tests/support/files.hpp"
 #include "tests/support/judged_server.hpp"
 
 namespace zenith {
@@ -24,6 +25,11 @@ TEST(unlogged_relations, are_known_by_their_init_fork_and_start_empty) {
               "alter table logged_later set logged",
               "create table unlogged_later as select generate_series(1, 100) as id",
               "alter table unlogged_later set unlogged"});
+  std::vector<relation_id> forks;
+  for (const auto& row : judged.server().rows(
+           "select pg_relation_filepath(oid) from pg_class where relpersistence = 'u' and relname "
+           "<> 'logged_later'"))
+    forks.push_back(judged_server::relation_of(row[0]));
   const relation_id fresh =
       judged_server::relation_of(judged.server().value("select pg_relation_filepath('fresh')"));
   const lsn made = judged.mark();
@@ -36,6 +42,10 @@ TEST(unlogged_relations, are_known_by_their_init_fork_and_start_empty) {
   EXPECT_EQ(judged.blocks_at(made, fresh, fork_number::main).value_or(0), 0u);
   for (const lsn mark : {made, dropped}) judged.expect_recovery_agrees(mark);
   const auto server = judged.start_at(made);
+  for (const relation_id& relation : forks) {
+    const auto file = server->data() / ("base/5/" + std::to_string(relation.relfilenode));
+    EXPECT_EQ(testing::read_file(file), testing::read_file(file.string() + "_init")) << file;
+  }
   const auto count = [&](const char* table) {
     return server->value("select count(*) from " + std::string(table));
   };

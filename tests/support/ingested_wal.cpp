@@ -27,14 +27,9 @@ ingested_wal ingest_wal(const std::filesystem::path& base, const std::filesystem
   into.base = import_to_map(base);
   const backup::imported_cluster& cluster = into.base.cluster;
   into.identity = {cluster.system, segment_size_bytes};
-  lsn until = pg::segment_start(cluster.base, segment_size_bytes);
-  while (std::filesystem::exists(wal / pg::segment_file_name(pg_timeline{1},
-                                                             until.value() / segment_size_bytes,
-                                                             segment_size_bytes)))
-    until = until + segment_size_bytes;
-  into.wal = std::make_unique<folder_wal>(
-      wal, pg_timeline{1}, segment_size_bytes,
-      pg::segment_start(cluster.last_record, segment_size_bytes), until);
+  into.wal =
+      std::make_unique<newest_timeline_wal>(wal, segment_size_bytes, cluster.last_record);
+  const lsn until = into.wal->end();
   into.layer = std::make_shared<layers::memory_layer>(cluster.base);
   layers::ingestor ingestor{
       into.layer,

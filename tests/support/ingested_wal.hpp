@@ -8,6 +8,7 @@
 #include "storage/layers/memory_layer.hpp"
 #include "storage/wal/decoder.hpp"
 #include "tests/support/map_view.hpp"
+#include "tests/support/newest_timeline_wal.hpp"
 
 namespace zenith::testing {
 
@@ -20,7 +21,7 @@ struct ingested_wal {
 
   imported_map base;
   wal::wal_identity identity;
-  std::unique_ptr<folder_wal> wal;  ///< from the base's last record's segment on
+  std::unique_ptr<newest_timeline_wal> wal;  ///< from the base's last record's segment on
   std::shared_ptr<layers::memory_layer> layer;
   std::vector<record> records;  ///< after the base, oldest first
 
@@ -28,7 +29,7 @@ struct ingested_wal {
 };
 
 /// `base`: a data directory after a clean stop. `wal`: the pg_wal of the server that went on from
-/// it on pg_timeline 1. Throws where a record cannot be read or ingested.
+/// it. Throws where a record cannot be read or ingested.
 ingested_wal ingest_wal(const std::filesystem::path& base, const std::filesystem::path& wal,
                         uint32_t segment_size_bytes);
 

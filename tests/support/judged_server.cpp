@@ -100,43 +100,6 @@ void expect_same_control(const layers::view& view, lsn at, const fs::path& data)
 
 }  // namespace
 
-newest_timeline_wal::newest_timeline_wal(fs::path folder, uint32_t segment_size_bytes, lsn from)
-    : folder_(std::move(folder)),
-      segment_size_bytes_(segment_size_bytes),
-      from_(pg::segment_start(from, segment_size_bytes)),
-      until_(from_) {
-  while (!file_of(until_).empty()) until_ = until_ + segment_size_bytes;
-}
-
-fs::path newest_timeline_wal::file_of(lsn at) const {
-  std::optional<pg::segment_name> newest;
-  for (const auto& entry : fs::directory_iterator(folder_)) {
-    const auto name =
-        pg::parse_segment_file_name(entry.path().filename().string(), segment_size_bytes_);
-    if (name && name->number == at.value() / segment_size_bytes_ &&
-        (!newest || newest->timeline < name->timeline))
-      newest = name;
-  }
-  if (!newest) return {};
-  return folder_ / pg::segment_file_name(newest->timeline, newest->number, segment_size_bytes_);
-}
-
-result<void> newest_timeline_wal::read(lsn at, byte_span into) const {
-  if (at < from_ || at + into.size() > until_) return fail(errc::out_of_range, "not kept");
-  while (!into.empty()) {
-    const uint64_t offset = at.value() % segment_size_bytes_;
-    const byte_span part =
-        into.first(std::min<uint64_t>(into.size(), segment_size_bytes_ - offset));
-    std::ifstream in(file_of(at), std::ios::binary);
-    in.seekg(static_cast<std::streamoff>(offset));
-    in.read(reinterpret_cast<char*>(part.data()), static_cast<std::streamsize>(part.size()));
-    if (!in) return fail(errc::io, "cannot read the WAL at " + to_string(at));
-    at = at + part.size();
-    into = into.subspan(part.size());
-  }
-  return {};
-}
-
 judged_server::judged_server(postgres_server::options how) {
   // The first of two sizes gives way; small segments make small copies.
   how.initdb.insert(how.initdb.begin(), "--wal-segsize=1");
@@ -152,7 +115,8 @@ void judged_server::take_base() {
   server_->stop();
   base_ = directory_ / "base";
   fs::copy(server_->data(), base_, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
-  imported_ = import_to_map(base_);
+  segment_size_bytes_ =
+      good(pg::decode_control_file(read_file(base_ / "global/pg_control"))).wal_segment_size_bytes;
   server_->start();
 }
 
@@ -166,32 +130,11 @@ void judged_server::ingest() {
     server_->execute("select pg_logical_emit_message(true, 'the end', '')");
     server_->kill();
   }
-  wal_ = std::make_unique<newest_timeline_wal>(server_->data() / "pg_wal", segment_size_bytes(),
-                                               imported_.cluster.last_record);
-  layer_ = std::make_shared<layers::memory_layer>(base());
-  layers::ingestor ingestor{layer_,
-                            {{imported_.layer, base()}},
-                            std::make_shared<layers::commit_index>(),
-                            [](const wal::raw_record& record, const error& cause) {
-                              ADD_FAILURE() << to_string(record.start) << ": " << cause.message;
-                            }};
-  wal::decoder decoder{
-      {imported_.cluster.system, segment_size_bytes()}, base(), imported_.cluster.last_record};
-  records_.push_back({imported_.cluster.last_record, base(), {}});
-  for (lsn at = pg::wal_page_start(base()); at < wal_->end();) {
-    bytes chunk(std::min<uint64_t>(wal_->end() - at, 256 * 1024));
-    good(wal_->read(at, chunk));
-    good(decoder.feed(at, chunk));
-    at = at + chunk.size();
-    auto next = decoder.next();
-    for (; next && *next; next = decoder.next()) {
-      good(ingestor.ingest(**next));
-      records_.push_back({(*next)->start, (*next)->end, {}});
-    }
-    if (!next) break;  // what the segment's file held before is the end
-  }
+  ingested_ = ingest_wal(base_, server_->data() / "pg_wal", segment_size_bytes());
+  records_.push_back({ingested_.base.cluster.last_record, base(), {}});
+  for (const auto& [start, end] : ingested_.records) records_.push_back({start, end, {}});
   read_dump(records_.back().end);
-  EXPECT_EQ(count(base(), wal_->end(), {"LogicalMessage", "the end"}), runs ? 1u : 0u)
+  EXPECT_EQ(count(base(), ingested_.wal->end(), {"LogicalMessage", "the end"}), runs ? 1u : 0u)
       << "the WAL ends early, with: " << records_.back().dumped;
 }
 
@@ -204,11 +147,12 @@ void judged_server::read_dump(lsn until) {
   };
   for (lsn first = pg::segment_start(base(), size); first < until;) {
     lsn last = first;
-    while (last + size < until &&
-           timeline_in(wal_->file_of(last + size)) == timeline_in(wal_->file_of(first)))
+    while (last + size < until && timeline_in(ingested_.wal->file_of(last + size)) ==
+                                      timeline_in(ingested_.wal->file_of(first)))
       last = last + size;
-    const std::vector<std::string> command{pg_program("pg_waldump"), wal_->file_of(first).string(),
-                                           wal_->file_of(last).string()};
+    const std::vector<std::string> command{pg_program("pg_waldump"),
+                                           ingested_.wal->file_of(first).string(),
+                                           ingested_.wal->file_of(last).string()};
     first = last + size;
     std::istringstream lines(testing::run(command).output);
     for (std::string line; std::getline(lines, line);) {
@@ -243,8 +187,7 @@ std::vector<judged_record> judged_server::find(lsn from, lsn until,
 }
 
 layers::view judged_server::view(lsn mark) const {
-  const lsn at = last_before(mark).end;
-  return layers::view{{{layer_, at}, {imported_.layer, at}}, base(), at};
+  return ingested_.view_until(last_before(mark).end);
 }
 
 bytes judged_server::value_at(lsn mark, const key& k) const {
@@ -308,14 +251,14 @@ fs::path judged_server::recover(lsn mark) {
   const fs::path data = fresh_directory("recovered");
   fs::copy(base_, data, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
   const pg_lineage lineage = lineage_at(last.end);
-  const bool switches = lineage.timeline != imported_.cluster.timeline;
+  const bool switches = lineage.timeline != ingested_.base.cluster.timeline;
   const uint32_t size = segment_size_bytes();
-  for (lsn begin = wal_->begin(); begin < last.end; begin = begin + size) {
+  for (lsn begin = ingested_.wal->begin(); begin < last.end; begin = begin + size) {
     bytes content(std::min<uint64_t>(last.end - begin, size));
-    good(wal_->read(begin, content));
+    good(ingested_.wal->read(begin, content));
     content.resize(size);
     const fs::path name =
-        switches ? wal_->file_of(begin).filename()
+        switches ? ingested_.wal->file_of(begin).filename()
                  : fs::path(pg::segment_file_name(lineage.timeline, begin.value() / size, size));
     write_file(data / "pg_wal" / name, content);
   }
@@ -378,7 +321,7 @@ fs::path judged_server::write_backup(lsn mark, backup::start_record from) {
   options.history = lineage.history;
   options.start = from;
   auto sink = good(backup::directory_sink::create(posix_file_system(), data, {}));
-  good(backup::write_base_backup(view(mark), wal_.get(), options, *sink));
+  good(backup::write_base_backup(view(mark), ingested_.wal.get(), options, *sink));
   return data;
 }
 

@@ -6,31 +6,10 @@
 #include <vector>
 
 #include "storage/backup/base_backup.hpp"
-#include "storage/layers/ingestor.hpp"
-#include "tests/support/map_view.hpp"
+#include "tests/support/ingested_wal.hpp"
 #include "tests/support/postgres_server.hpp"
 
 namespace zenith::testing {
-
-/// The WAL of a pg_wal folder across pg_timelines: of each segment, the newest pg_timeline's file
-/// counts, which begins with a copy of its parent's bytes (xlog.c, XLogInitNewTimeline).
-class newest_timeline_wal final : public wal::wal_source {
- public:
-  newest_timeline_wal(std::filesystem::path folder, uint32_t segment_size_bytes, lsn from);
-
-  lsn begin() const override { return from_; }
-  lsn end() const override { return until_; }
-  result<void> read(lsn at, byte_span into) const override;
-
-  /// The file that holds an LSN; empty where none does.
-  std::filesystem::path file_of(lsn at) const;
-
- private:
-  std::filesystem::path folder_;
-  uint32_t segment_size_bytes_;
-  lsn from_;
-  lsn until_;
-};
 
 /// The pg_timeline at an LSN, and those before it.
 struct pg_lineage {
@@ -66,8 +45,9 @@ class judged_server {
   /// the base in.
   void ingest();
 
-  uint32_t segment_size_bytes() const { return imported_.cluster.segment_size_bytes; }
-  lsn base() const { return imported_.cluster.base; }
+  uint32_t segment_size_bytes() const { return segment_size_bytes_; }
+  /// Where the base's WAL ends.
+  lsn base() const { return ingested_.base.cluster.base; }
   /// The base's shutdown checkpoint, and all since.
   const std::vector<judged_record>& records() const { return records_; }
   /// The last record that ends at or before a mark: its end is an LSN to look at.
@@ -113,9 +93,8 @@ class judged_server {
   temporary_directory directory_;
   std::unique_ptr<postgres_server> server_;
   std::filesystem::path base_;
-  imported_map imported_;
-  std::unique_ptr<newest_timeline_wal> wal_;
-  std::shared_ptr<layers::memory_layer> layer_;
+  uint32_t segment_size_bytes_ = 0;
+  ingested_wal ingested_;
   std::vector<judged_record> records_;
   int directories_ = 0;
 };
