@@ -27,6 +27,7 @@ memory_sink::memory_sink() {
 
 result<void> memory_sink::replay(const pg::record& record) {
   record_ = &record;
+  changed_.clear();
   ++counts_.records;
   auto done = redo::ingest(record, *this);
   record_ = nullptr;
@@ -83,6 +84,7 @@ const memory_sink::block_version* memory_sink::visible_block(const key& k) const
 
 void memory_sink::put_record(const key& k, redo::record_effect effect) {
   ++counts_.put_records;
+  changed_.push_back(k);
   page content;
   bool failed_before = page_errors_.contains(k);
   if (effect == redo::record_effect::changes) {
@@ -113,12 +115,17 @@ void memory_sink::put_record(const key& k, redo::record_effect effect) {
 
 void memory_sink::put_value(const key& k, bytes value) {
   ++counts_.put_values;
+  changed_.push_back(k);
   values_[k] = std::move(value);
 }
 
-void memory_sink::put_absent(const key& k) { values_.erase(k); }
+void memory_sink::put_absent(const key& k) {
+  changed_.push_back(k);
+  values_.erase(k);
+}
 
 void memory_sink::put_copy(const key& k, const key& from) {
+  changed_.push_back(k);
   if (k.kind != key_kind::relation_block) {
     if (const auto source = value(from)) {
       values_[k] = *source;
@@ -137,6 +144,7 @@ void memory_sink::put_copy(const key& k, const key& from) {
 void memory_sink::put_relation(const relation_id& relation, fork_number fork,
                                std::optional<relation_state> state) {
   ++counts_.put_relations;
+  changed_.push_back(key::size(relation, fork));
   if (state) {
     relations_[key::size(relation, fork)] = std::move(*state);
   } else {

@@ -46,6 +46,9 @@ class memory_sink final : public redo::change_sink {
   /// not_found.
   result<page> read_block(const relation_id& relation, fork_number fork, block_number block) const;
 
+  /// What the newest record put; a fork by its size's key.
+  const std::vector<key>& changed() const { return changed_; }
+
   const std::map<key, error>& page_errors() const { return page_errors_; }
   const statistics& counts() const { return counts_; }
 
@@ -76,6 +79,7 @@ class memory_sink final : public redo::change_sink {
   std::map<key, relation_state> relations_;
   std::map<key, block_version> blocks_;
   std::map<key, error> page_errors_;
+  std::vector<key> changed_;
   statistics counts_;
 };
 
