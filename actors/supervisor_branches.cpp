@@ -177,9 +177,7 @@ void supervisor::collect_garbage() {
 caf::result<std::string> supervisor::delete_branch(const std::string& name, bool force) {
   auto branch = names().branch(name);
   if (!branch) return to_caf(branch.error());
-  if (!names().children_of(branch->timeline).empty())
-    return to_caf(
-        {errc::conflict, "branch " + name + " has branches made from it; delete those first"});
+  if (auto free = names().check_branch_may_go(name); !free) return to_caf(free.error());
   const std::string id = to_string(branch->timeline);
   std::string running;
   std::vector<std::string> on_it;

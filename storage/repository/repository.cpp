@@ -127,12 +127,9 @@ result<void> repository::create_branch(std::string_view name, const timeline_met
 }
 
 result<void> repository::delete_branch(std::string_view name) {
-  const auto found = branches_.find(name);
-  if (found == branches_.end())
-    return fail(errc::not_found, fmt::format("there is no branch '{}'", name));
-  if (found->second) ZENITH_TRY(check_without_children(name, found->second->timeline));
+  ZENITH_TRY(check_branch_may_go(name));
   ZENITH_TRY(remove_file_durably(*files_, branches_directory() / name));
-  branches_.erase(found);
+  branches_.erase(branches_.find(name));
   return {};
 }
 
@@ -239,10 +236,13 @@ std::set<timeline_id> repository::held_timelines() const {
   return held;
 }
 
-result<void> repository::check_without_children(std::string_view name,
-                                                const timeline_id& id) const {
+result<void> repository::check_branch_may_go(std::string_view name) const {
+  const auto found = branches_.find(name);
+  if (found == branches_.end())
+    return fail(errc::not_found, fmt::format("there is no branch '{}'", name));
+  if (!found->second) return {};
   const std::set<timeline_id> held = held_timelines();
-  for (const timeline_id& child : children_of(id)) {
+  for (const timeline_id& child : children_of(found->second->timeline)) {
     if (!held.contains(child)) continue;
     const std::string child_branch = branch_of(child);
     return fail(errc::conflict,

@@ -61,8 +61,11 @@ class repository {
   /// Writes the timeline, then the name: a cut in between leaves garbage, never a dangling name.
   /// Errors: those of check_new_name, already_exists (the id), not_found (the ancestor), io.
   result<void> create_branch(std::string_view name, const timeline_metadata& timeline);
-  /// Removes the name; the timeline's files stay until garbage_timelines names it. Errors:
-  /// not_found; conflict where another branch, or what a tag or compute holds, was made from it.
+  /// Errors: not_found; conflict where another branch, or what a tag or compute holds, was made
+  /// from it.
+  result<void> check_branch_may_go(std::string_view name) const;
+  /// Removes the name; the timeline's files stay until garbage_timelines names it. Errors: those of
+  /// check_branch_may_go, io.
   result<void> delete_branch(std::string_view name);
   /// Errors: not_found, and those of check_new_name.
   result<void> rename_branch(std::string_view from, std::string_view to);
@@ -113,7 +116,6 @@ class repository {
   void check_ancestors();
   result<void> make_way(const path& folder, std::string_view name);
   std::set<timeline_id> held_timelines() const;
-  result<void> check_without_children(std::string_view name, const timeline_id& id) const;
 
   file_system* files_;
   path directory_;

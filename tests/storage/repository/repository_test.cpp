@@ -164,6 +164,9 @@ TEST_F(repository_fixture, a_branch_with_children_is_not_deleted) {
   const auto refused = repo->delete_branch("main");
   EXPECT_EQ(code_of(refused), errc::conflict);
   EXPECT_NE(refused.error().message.find("'child'"), std::string::npos);
+  EXPECT_EQ(code_of(repo->check_branch_may_go("main")), errc::conflict);
+  EXPECT_TRUE(repo->check_branch_may_go("child"));
+  EXPECT_EQ(code_of(repo->check_branch_may_go("grandchild")), errc::not_found);
   ASSERT_TRUE(repo->delete_branch("child").has_value());
   EXPECT_EQ(repo->garbage_timelines(), std::vector{id_of(2)});
   ASSERT_TRUE(repo->delete_branch("main").has_value());
