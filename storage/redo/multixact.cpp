@@ -23,10 +23,10 @@ static_assert(SizeOfMultiXactCreate == 12);
 uint32_t offsets_page_of(uint32_t multixact) { return multixact / multixact_offsets_per_page; }
 uint32_t members_page_of(uint32_t offset) { return offset / multixact_members_per_page; }
 
-/// The first multixact whose offset a page holds (0 is not a multixact).
-uint32_t first_on_page(uint32_t page_number) {
-  const uint32_t first = page_number * multixact_offsets_per_page;
-  return first < FirstMultiXactId ? FirstMultiXactId : first;
+/// The first multixact from this number on: after the last one the counter shows 0, which is none
+/// (GetNewMultiXactId).
+uint32_t first_from(uint32_t number) {
+  return number < FirstMultiXactId ? FirstMultiXactId : number;
 }
 
 /// RecordNewMultiXact: this one's offset and the next one's, which may be the first of a page that
@@ -58,7 +58,8 @@ result<void> ingest_zero_offsets(const pg::record& record, change_sink& sink) {
   ZENITH_TRY_ASSIGN(const bool exists, sink.exists(k));
   if (exists) {
     ZENITH_TRY_ASSIGN(const auto next, current_next_multixact(sink));
-    if (next.multixact == first_on_page(page_number)) return {};
+    if (first_from(next.multixact) == first_from(page_number * multixact_offsets_per_page))
+      return {};
   }
   sink.put_record(k, record_effect::initialises);
   return {};

@@ -78,6 +78,23 @@ class made_record {
   std::deque<bytes> data_;
 };
 
+/// A record with this as its main data.
+template <class T>
+made_record record_of(pg::resource_manager rmgr, uint8_t info, const T& main,
+                      lsn start = lsn{0x1000}) {
+  made_record record(rmgr, info, start);
+  record.main(main);
+  return record;
+}
+
+/// A multixact's creation, its members' ids from 2000 on, each FOR KEY SHARE.
+inline made_record multixact_of(uint32_t multixact, uint32_t offset, uint32_t members, lsn start) {
+  made_record record(pg::resource_manager::multixact, 0x20, start);
+  record.main(multixact).main(offset).main(members);
+  for (uint32_t i = 0; i < members; ++i) record.main(uint32_t{2000 + i}).main(uint32_t{0});
+  return record;
+}
+
 /// Remembers what was put, in order; its state is what the test gives it.
 class remembering_sink final : public redo::change_sink {
  public:

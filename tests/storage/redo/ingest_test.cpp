@@ -33,25 +33,6 @@ namespace {
 using rm = pg::resource_manager;
 constexpr relation_id relation{1663, 5, 16384};
 
-made_record multixact_of(uint32_t multixact, uint32_t offset, uint32_t members, lsn start) {
-  made_record record(rm::multixact, XLOG_MULTIXACT_CREATE_ID, start);
-  record.main(multixact).main(offset).main(members);
-  for (uint32_t i = 0; i < members; ++i)
-    record.main(uint32_t{2000 + i}).main(static_cast<uint32_t>(MultiXactStatusForKeyShare));
-  return record;
-}
-
-template <class T>
-made_record record_of(rm rmgr, uint8_t info, const T& main, lsn start = lsn{0x1000}) {
-  made_record record(rmgr, info, start);
-  record.main(main);
-  return record;
-}
-
-uint32_t number_at(const memory_sink& sink, const key& k, size_t offset) {
-  return load<uint32_t>(sink.value(k).value().data() + offset);
-}
-
 ControlFileData control_of(const memory_sink& sink) {
   return load<ControlFileData>(sink.value(key::control()).value().data());
 }
@@ -116,43 +97,6 @@ TEST(ingest, a_hint_without_an_image_changes_nothing) {
   ASSERT_TRUE(sink.replay(record));
   EXPECT_EQ(sink.counts().put_records, 0u);
   EXPECT_EQ(sink.blocks(relation, fork_number::main), std::nullopt);
-}
-
-TEST(ingest, an_old_server_s_last_multixact_of_a_page_makes_the_next_page) {
-  // RecordNewMultiXact writes the next one's offset; older minor releases zero its page later.
-  memory_sink sink;
-  const key first = key::slru(slru_kind::multixact_offsets, 0);
-  const key second = key::slru(slru_kind::multixact_offsets, 1);
-  sink.set_value(first, bytes(page_size_bytes));
-  ASSERT_TRUE(sink.replay(multixact_of(2047, 100, 3, lsn{0x1000})));
-  EXPECT_EQ(number_at(sink, first, 2047 * 4), 100u);
-  EXPECT_EQ(number_at(sink, second, 0), 103u);
-  // The page's own record must not lose that offset.
-  ASSERT_TRUE(sink.replay(
-      record_of(rm::multixact, XLOG_MULTIXACT_ZERO_OFF_PAGE, uint32_t{1}, lsn{0x2000})));
-  EXPECT_EQ(number_at(sink, second, 0), 103u);
-  ASSERT_TRUE(sink.replay(multixact_of(2048, 103, 2, lsn{0x3000})));
-  EXPECT_EQ(number_at(sink, second, 4), 105u);
-  EXPECT_EQ(number_at(sink, key::next_multixact(), 0), 2049u);
-  EXPECT_EQ(number_at(sink, key::next_multixact(), 4), 105u);
-  EXPECT_EQ(sink.number(key::next_full_xid()), 2003u) << "past the members";
-}
-
-TEST(ingest, multixacts_go_round_their_number_space) {
-  memory_sink sink;
-  bytes next(8);
-  store(next.data(), UINT32_MAX);
-  store(next.data() + 4, UINT32_MAX - 1);
-  sink.set_value(key::next_multixact(), next);
-  ASSERT_TRUE(sink.replay(multixact_of(UINT32_MAX, UINT32_MAX - 1, 2, lsn{0x1000})));
-  const key last = key::slru(slru_kind::multixact_offsets, UINT32_MAX / 2048);
-  EXPECT_EQ(number_at(sink, last, 2047 * 4), UINT32_MAX - 1);
-  // The next one is 1, and its members begin at 1: neither 0 is used.
-  EXPECT_EQ(number_at(sink, key::slru(slru_kind::multixact_offsets, 0), 4), 1u);
-  const key members = key::slru(slru_kind::multixact_members, UINT32_MAX / 1636);
-  const uint32_t group = (UINT32_MAX / 4) % 409 * 20;
-  EXPECT_EQ(number_at(sink, members, group + 4 + 2 * 4), 2000u);
-  EXPECT_EQ(number_at(sink, members, group + 4 + 3 * 4), 2001u);
 }
 
 TEST(ingest, a_status_on_a_page_that_was_cut_off_starts_from_zeros) {
