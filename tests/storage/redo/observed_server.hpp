@@ -20,7 +20,7 @@ extern "C" {
 
 namespace zenith::testing {
 
-/// A server whose files right after initdb were kept.
+/// A server whose files right after initdb, or at a later stop, were kept.
 class observed_server {
  public:
   explicit observed_server(const std::string& configuration = "",
@@ -31,7 +31,13 @@ class observed_server {
                  "max_prepared_transactions=10\nallow_in_place_tablespaces=on\n"
                  "max_replication_slots=10\n" +
                      configuration}) {
+    begin_here();
+  }
+
+  /// The server is stopped: what is ingested later begins with its files as they are now.
+  void begin_here() {
     before_ = cluster_files::read(server_.data());
+    sink_ = memory_sink();
     before_.give_to(sink_);
     const auto control = load<ControlFileData>(before_.values[key::control()].data());
     start_ = lsn{control.checkPoint};
