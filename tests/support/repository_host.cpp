@@ -19,12 +19,8 @@ std::string in_quotes(std::string_view value) {
 
 }  // namespace
 
-repository_host::repository_host(const zenith_repository& repository, std::string server,
-                                 std::function<void()> started)
-    : repository_(repository),
-      server_(std::move(server)),
-      started_(std::move(started)),
-      uri_(repository.conninfo(server_)) {}
+repository_host::repository_host(const zenith_repository& repository, std::string server)
+    : repository_(repository), server_(std::move(server)), uri_(repository.conninfo(server_)) {}
 
 std::string repository_host::conninfo(const std::string& database) const {
   const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(
@@ -60,7 +56,6 @@ void repository_host::start() {
       }))
     throw std::runtime_error("zenith pg start " + server_ + ": " + last.errors);
   uri_ = repository_.conninfo(server_);
-  if (started_) started_();
 }
 
 }  // namespace zenith::testing

@@ -1,7 +1,6 @@
 // repository_host: a server of a node as the host of a workload.
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include "tests/support/workload_host.hpp"
@@ -12,9 +11,7 @@ namespace zenith::testing {
 /// A running server of a repository, stopped and started by `zenith pg`; the node follows it.
 class repository_host final : public workload_host {
  public:
-  /// `started` is called after each start, with nobody else connected.
-  repository_host(const zenith_repository& repository, std::string server,
-                  std::function<void()> started = nullptr);
+  repository_host(const zenith_repository& repository, std::string server);
 
   /// Keywords and values, as the workloads add to them.
   std::string conninfo(const std::string& database = "postgres") const override;
@@ -26,7 +23,6 @@ class repository_host final : public workload_host {
 
   const zenith_repository& repository_;
   std::string server_;
-  std::function<void()> started_;
   std::string uri_;
 };
 

@@ -13,8 +13,7 @@ using connector = std::function<std::string(const std::string& database)>;
 /// long as they live, their locks keep out other judges. Gives one line for each.
 std::string end_prepared_transactions(const connector& server);
 
-/// What pg_dumpall says of all databases, but for what is each server's own: where tablespaces lie,
-/// and sequences' values.
+/// What pg_dumpall says of all databases, but for where tablespaces lie: that is each server's own.
 std::string dump_of(const connector& server);
 
 /// What pg_amcheck complains of in all databases, all heap tuples sought in their indexes and
