@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "storage/wal/decoder.hpp"
+#include "tests/support/wal_segments.hpp"
 
 namespace zenith::testing {
 namespace {
@@ -82,6 +83,14 @@ void read_databases(const fs::path& folder, uint32_t tablespace, cluster_files& 
       read_folder(entry.path(), tablespace, static_cast<uint32_t>(std::stoul(name)), into);
 }
 
+/// All segment files have the same size.
+uint32_t segment_size_of(const fs::path& wal) {
+  for (const auto& entry : fs::directory_iterator(wal))
+    if (entry.path().filename().string().size() == 24)
+      return static_cast<uint32_t>(fs::file_size(entry.path()));
+  throw std::runtime_error("no WAL in " + wal.string());
+}
+
 /// pg_logical/replorigin_checkpoint (origin.c, CheckPointReplicationOrigin): a magic number, then
 /// 16 bytes each, then a CRC.
 void read_origins(const fs::path& name, cluster_files& into) {
@@ -124,22 +133,13 @@ void cluster_files::give_to(memory_sink& sink) const {
 
 lsn for_each_record(const fs::path& data, lsn start,
                     const std::function<void(const pg::record&)>& each) {
-  std::vector<fs::path> segments;
-  for (const auto& entry : fs::directory_iterator(data / "pg_wal"))
-    if (entry.path().filename().string().size() == 24) segments.push_back(entry.path());
-  std::sort(segments.begin(), segments.end());
-
   const bytes control = read_file(data / "global" / "pg_control");
-  const auto segment_size = static_cast<uint64_t>(fs::file_size(segments.at(0)));
-  wal::wal_identity identity{system_identifier{load<uint64_t>(control.data())},
-                             static_cast<uint32_t>(segment_size)};
+  const wal::wal_identity identity{system_identifier{load<uint64_t>(control.data())},
+                                   segment_size_of(data / "pg_wal")};
+  const uint64_t segment_size = identity.segment_size_bytes;
   wal::decoder decoder(identity, start, lsn{});
   pg::record record;
-  for (const auto& segment : segments) {
-    const std::string name = segment.filename().string();
-    const uint64_t number =
-        std::stoull(name.substr(8, 8), nullptr, 16) * (1ull << 32) / segment_size +
-        std::stoull(name.substr(16), nullptr, 16);
+  for (const auto& [number, segment] : wal_segments(data / "pg_wal", identity.segment_size_bytes)) {
     const lsn begin{number * segment_size};
     if (begin + segment_size <= start) continue;
     const bytes content = read_file(segment);

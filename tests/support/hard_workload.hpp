@@ -8,7 +8,7 @@
 namespace zenith::testing {
 
 enum class workload_size {
-  tiny,    ///< every SQL-reachable shape once, as little WAL as possible: the golden corpus
+  tiny,    ///< every SQL-reachable shape once, if it takes no megabytes of WAL: the golden corpus
   normal,  ///< every shape with splits, deletions and overflows of pages: the judges' load
 };
 

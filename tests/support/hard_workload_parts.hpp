@@ -35,11 +35,15 @@ inline constexpr const char* hard_database = "hard";
 // One function a theme, in the order in which they run. They leave sessions closed, and but for
 // the last one no prepared transaction.
 void work_on_indexes(workload_run& run);       ///< all access methods, in all of their shapes
+void work_on_tiny_indexes(workload_run& run);  ///< the same from as few rows as it takes
 void work_on_relations(workload_run& run);     ///< sizes, rewrites, kinds of relations
 void work_on_multixacts(workload_run& run);    ///< row locks of several sessions
 void work_on_transactions(workload_run& run);  ///< subtransactions, origins, messages, timestamps
 void work_on_databases(workload_run& run);     ///< databases and tablespaces, made, moved, dropped
 void work_on_random_rows(workload_run& run);   ///< what nobody thought of, by several sessions
 void work_on_restarts(workload_run& run);      ///< prepared transactions over stops and crashes
+
+/// A part of the tiny ones, in the session's schema.
+void work_on_tiny_trees(sql_session& session);
 
 }  // namespace zenith::testing

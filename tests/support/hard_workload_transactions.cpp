@@ -62,7 +62,7 @@ void replicate(sql_session& session) {
 void write_marks(sql_session& session) {
   run_each(session,
            {"select pg_create_restore_point('a point')", "select pg_backup_start('a backup', true)",
-            "select pg_backup_stop(false)", "checkpoint", "select pg_switch_wal()"});
+            "select pg_backup_stop(false)", "checkpoint"});
 }
 
 /// Catalogs that are written anew while a logical slot follows them, with rows of an open

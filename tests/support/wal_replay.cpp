@@ -14,6 +14,7 @@
 #include "storage/redo/redo.hpp"
 #include "storage/wal/decoder.hpp"
 #include "tests/support/base_pages.hpp"
+#include "tests/support/wal_segments.hpp"
 
 namespace zenith::testing {
 namespace {
@@ -196,6 +197,7 @@ class segment_feeder {
  public:
   explicit segment_feeder(const replay_options& options) : options_(options) {
     wal_long_header_ = first_header();
+    segments_ = wal_segments(options.wal, wal_long_header_.segment_size_bytes);
     next_ = pg::wal_page_start(options.start);
   }
 
@@ -211,10 +213,13 @@ class segment_feeder {
     const auto start = pg::segment_start(next_, size);
     const auto end = std::min(start + size, options_.until);
     bytes data(end - next_);
-    std::ifstream file(path_of(next_, size), std::ios::binary);
+    const auto segment = segments_.find(next_.value() / size);
+    if (segment == segments_.end())
+      throw std::runtime_error(fmt::format("no segment holds {}", to_string(next_)));
+    std::ifstream file(segment->second, std::ios::binary);
     file.seekg(static_cast<std::streamoff>(next_ - start));
     file.read(reinterpret_cast<char*>(data.data()), static_cast<std::streamsize>(data.size()));
-    if (!file) throw std::runtime_error("cannot read " + path_of(next_, size).string());
+    if (!file) throw std::runtime_error("cannot read " + segment->second.string());
     if (const auto fed = decoder.feed(next_, data); !fed)
       throw std::runtime_error(fed.error().message);
     next_ = end;
@@ -222,10 +227,6 @@ class segment_feeder {
   }
 
  private:
-  std::filesystem::path path_of(lsn at, uint32_t segment_size_bytes) const {
-    return options_.wal / pg::segment_file_name(options_.timeline, at.value() / segment_size_bytes,
-                                                segment_size_bytes);
-  }
   /// Any segment's own first page tells how large segments are.
   pg::wal_long_page_header first_header() const {
     for (const auto& entry : std::filesystem::directory_iterator(options_.wal)) {
@@ -241,6 +242,7 @@ class segment_feeder {
 
   const replay_options& options_;
   pg::wal_long_page_header wal_long_header_;
+  std::map<uint64_t, std::filesystem::path> segments_;
   lsn next_;
 };
 

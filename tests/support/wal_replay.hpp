@@ -20,10 +20,10 @@
 namespace zenith::testing {
 
 struct replay_options {
-  std::filesystem::path wal;  ///< a folder of segment files (a server's pg_wal)
+  std::filesystem::path wal;  ///< a folder of segment files (a server's pg_wal), which may switch
+                              ///< from one pg_timeline to the next
   lsn start;                  ///< where a record begins
   lsn until;                  ///< records that begin here or later are not read
-  pg_timeline timeline{1};
   /// A data directory as it was at `start`, after a clean stop: what pages were before. Without
   /// one, a page is unknown, and not checked, until a record makes it anew.
   std::optional<std::filesystem::path> base;

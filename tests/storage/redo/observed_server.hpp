@@ -54,6 +54,8 @@ class observed_server {
   }
 
   postgres_server& server() { return server_; }
+  /// Where its WAL begins after initdb.
+  lsn start() const { return start_; }
   memory_sink& sink() { return sink_; }
 
   /// RelationCopyStorageUsingBuffer (bufmgr.c) logs map pages as if they were laid out as others
