@@ -99,6 +99,11 @@ struct key {
             static_cast<uint8_t>(fork), block};
   }
 
+  /// All blocks of a fork together, as a copy of another fork names them: the number is that of no
+  /// block (block.h, InvalidBlockNumber).
+  static key all_blocks(const relation_id& r, fork_number fork) { return block(r, fork, ~0u); }
+  bool is_all_blocks() const { return kind == key_kind::relation_block && d == ~0u; }
+
   relation_id relation() const { return {a, b, c}; }
   fork_number relation_fork() const { return static_cast<fork_number>(fork); }
   slru_kind slru_of() const { return static_cast<slru_kind>(fork); }

@@ -192,18 +192,42 @@ result<void> view::block_at(const key& k, lsn at, page& into, unsigned depth) co
         return failed(k, at, as_damage(std::move(copied).error()));
       break;
     case state_kind::open:
-    case state_kind::zero:
-    case state_kind::absent:
-      // A block inside the fork that nothing has written is a page of zeros, as in PostgreSQL.
       if (cached.data)
         into = *cached.data;
       else
-        into.data.fill(std::byte{0});
+        ZENITH_TRY(copied_block_at(k, hidden, at, into, depth));
+      break;
+    case state_kind::zero:
+    case state_kind::absent:
+      into.data.fill(std::byte{0});
       break;
   }
   if (history.records.empty()) return {};
   ZENITH_TRY(apply_records(k, at, work, into));
   if (cache_) cache_->put(newest_layer, k, history.records.front().end, into);
+  return {};
+}
+
+result<void> view::copied_block_at(const key& k, lsn hidden, lsn at, page& into,
+                                   unsigned depth) const {
+  key_history history;
+  const key whole = key::all_blocks(k.relation(), k.relation_fork());
+  for (const layer_reference& one : layers_) {
+    auto collected = one.data->collect(whole, hidden, std::min(at, one.until), history);
+    if (!collected) return failed(k, at, collected.error());
+    if (history.state != state_kind::open) break;
+  }
+  // A block inside the fork that nothing has written is a page of zeros, as in PostgreSQL.
+  into.data.fill(std::byte{0});
+  if (history.state != state_kind::copy) return {};
+  if (depth == copy_depth_limit) return failed(k, at, too_deep(history));
+  const key from = key::block(history.source.relation(), history.source.relation_fork(), k.d);
+  auto size = relation_at(from.relation(), from.relation_fork(), history.source_lsn, depth + 1);
+  if (!size) return failed(k, at, size.error());
+  if (*size && from.d >= (*size)->blocks()) return {};
+  // What is missing there is damage here: the copy says that it was there.
+  if (auto copied = block_at(from, history.source_lsn, into, depth + 1); !copied)
+    return failed(k, at, as_damage(std::move(copied).error()));
   return {};
 }
 

@@ -47,9 +47,8 @@ result<void> copy_folder(const pg::record& record, change_sink& sink, database_f
     auto target = relation_state::created(record.start);
     target.extend(source->blocks());
     sink.put_relation(moved(k, to), k.relation_fork(), target);
-    for (block_number block = 0; block < source->blocks(); ++block)
-      sink.put_copy(key::block(moved(k, to), k.relation_fork(), block),
-                    key::block(k.relation(), k.relation_fork(), block));
+    sink.put_copy(key::all_blocks(moved(k, to), k.relation_fork()),
+                  key::all_blocks(k.relation(), k.relation_fork()));
   }
   return {};
 }

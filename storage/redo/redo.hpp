@@ -39,7 +39,8 @@ class change_sink {
   virtual void put_value(const key& k, bytes value) = 0;
   /// From here on k does not exist.
   virtual void put_absent(const key& k) = 0;
-  /// k's next version is what `from` is just before this record.
+  /// k's next version is what `from` is just before this record. Where both are all blocks of a
+  /// fork: each block of the one is what that of the other is, zeros past the other's end.
   virtual void put_copy(const key& k, const key& from) = 0;
   /// A fork's size; nullopt: it does not exist from here on.
   virtual void put_relation(const relation_id& relation, fork_number fork,

@@ -134,6 +134,15 @@ void memory_sink::put_copy(const key& k, const key& from) {
     }
     return;
   }
+  if (k.is_all_blocks()) {
+    std::vector<key> sources;
+    for (auto at = blocks_.lower_bound(key::block(from.relation(), from.relation_fork(), 0));
+         at != blocks_.end() && at->first < from; ++at)
+      sources.push_back(at->first);
+    for (const key& source : sources)
+      put_copy(key::block(k.relation(), k.relation_fork(), source.d), source);
+    return;
+  }
   page_errors_.erase(k);
   if (const auto failed = page_errors_.find(from); failed != page_errors_.end())
     page_errors_.emplace(k, failed->second);

@@ -250,6 +250,53 @@ TEST_F(view_test, a_copy_is_what_its_source_was_then) {
   EXPECT_EQ(p.data, page{}.data);
 }
 
+TEST_F(view_test, a_copy_of_a_fork_is_its_blocks_as_they_were_then) {
+  const relation_id copy{1663, 6, 16384};
+  const auto main = fork_number::main;
+  put_image(3, 'a');
+  const lsn source_at = put_letter(3, 'b');
+  now_ = now_ + 64;
+  auto state = relation_state::created(now_ - 1);
+  state.extend(20);  // and so it has blocks that the source has not
+  layer_->put_value(key::size(copy, main), now_, state.encode());
+  layer_->put_copy(key::all_blocks(copy, main), now_, key::all_blocks(table, main), source_at);
+  const lsn copied = now_;
+  put_letter(3, 'c');
+  truncate(1);
+  const lsn later = put(key::block(copy, main, 3),
+                        record_builder(pg::resource_manager::generic, 0)
+                            .add({.relation = copy,
+                                  .number = 3,
+                                  .data = bytes{std::byte{0x70}, std::byte{0x17}, std::byte{1},
+                                                std::byte{0}, std::byte{'z'}}})
+                            .finish());
+  now_ = now_ + 64;
+  state.truncate(3, now_);
+  state.extend(20);
+  layer_->put_value(key::size(copy, main), now_, state.encode());
+  const view v = seen();
+  page p;
+  ASSERT_TRUE(v.read_page(copy, main, 3, copied, p));
+  EXPECT_EQ(letters(p), "ba");
+  ASSERT_TRUE(v.read_page(copy, main, 3, later, p));
+  EXPECT_EQ(letters(p), "bz");
+  for (const block_number never_written : {4u, 15u}) {
+    ASSERT_TRUE(v.read_page(copy, main, never_written, later, p));
+    EXPECT_EQ(p.data, page{}.data);
+  }
+  // Cut off, it is a page of zeros when it is back.
+  ASSERT_TRUE(v.read_page(copy, main, 3, now_, p));
+  EXPECT_EQ(p.data, page{}.data);
+}
+
+TEST_F(view_test, a_fork_that_is_a_copy_of_itself_is_an_error_and_no_endless_loop) {
+  now_ = now_ + 64;
+  const key all = key::all_blocks(table, fork_number::main);
+  layer_->put_copy(all, now_, all, now_);
+  page p;
+  EXPECT_EQ(seen().read_page(table, fork_number::main, 1, now_, p).error().code, errc::limit);
+}
+
 TEST_F(view_test, a_copy_of_itself_is_an_error_and_no_endless_loop) {
   now_ = now_ + 64;
   layer_->put_copy(block_key(1), now_, block_key(1), now_);

@@ -10,6 +10,7 @@ extern "C" {
 #include <access/xlog_internal.h>
 #include <catalog/pg_control.h>
 #include <catalog/storage_xlog.h>
+#include <commands/dbcommands_xlog.h>
 #include <replication/origin.h>
 }
 #include "storage/postgres/pg_headers_undef.hpp"
@@ -65,6 +66,22 @@ TEST(hostile_record, a_fork_that_does_not_exist_is_not_created) {
               std::string::npos);
     EXPECT_EQ(sink.counts().put_relations, 0u);
   }
+}
+
+TEST(hostile_record, a_database_with_the_longest_fork_there_is_is_copied_by_one_version) {
+  const relation_id source{1663, 5, 16384}, copy{1663, 6, 16384};
+  constexpr block_number last = UINT32_MAX - 1;
+  remembering_sink sink;
+  sink.values[key::next_full_xid()] = bytes(8, std::byte{1});
+  sink.relations[key::size(source, fork_number::main)] = relation_state::of_base(last + 1);
+  sink.values[key::size(source, fork_number::main)] = bytes{};  // so that it is listed
+  made_record record(rm::database, XLOG_DBASE_CREATE_FILE_COPY);
+  record.main(xl_dbase_create_file_copy_rec{6, 1663, 5, 1663});
+  const auto done = redo::ingest(record, sink);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(sink.relations[key::size(copy, fork_number::main)]->blocks(), last + 1);
+  EXPECT_TRUE(sink.values.contains(key::all_blocks(copy, fork_number::main)));
+  EXPECT_LT(sink.values.size(), 10u);
 }
 
 }  // namespace
