@@ -15,25 +15,25 @@ void grow_posting_trees(sql_session& session) {
            {"create table gt (id int, a int[])",
             "create index on gt using gin (a) with (fastupdate = off)",
             "insert into gt select i, array[1, 2 + i % 3, 10 + i % 500] "
-            "from generate_series(1, 30000) i",
+            "from generate_series(1, 12000) i",
             "create index built_gin on gt using gin (a) with (fastupdate = off)",
-            "delete from gt where ctid in (select ctid from gt order by random() limit 6000)",
+            "delete from gt where ctid in (select ctid from gt order by random() limit 2500)",
             "vacuum gt",
             "insert into gt select i, array[1, 2 + i % 3, 5000 + i] "
-            "from generate_series(30001, 36000) i",
-            "delete from gt where id between 4000 and 26000", "vacuum gt",
-            "insert into gt select i, array[1, 7] from generate_series(40001, 60000) i",
+            "from generate_series(12001, 15000) i",
+            "delete from gt where id between 2000 and 10000", "vacuum gt",
+            "insert into gt select i, array[1, 7] from generate_series(40001, 48000) i",
             "delete from gt where id % 5 <> 0", "vacuum gt", "vacuum gt",
-            "insert into gt select i, array[1, i % 9] from generate_series(70001, 80000) i"});
+            "insert into gt select i, array[1, i % 9] from generate_series(70001, 74000) i"});
 }
 
 /// Leaves in the middle of a posting tree that lose all of their rows, and are used again.
 void delete_posting_pages(sql_session& session) {
   run_each(session, {"create table gd (id int, a int[])",
                      "create index on gd using gin (a) with (fastupdate = off)",
-                     "insert into gd select i, array[1] from generate_series(1, 60000) i",
-                     "delete from gd where id between 100 and 59900", "vacuum gd", "vacuum gd",
-                     "insert into gd select i, array[1, 2] from generate_series(1, 20000) i"});
+                     "insert into gd select i, array[1] from generate_series(1, 26000) i",
+                     "delete from gd where id between 100 and 25900", "vacuum gd", "vacuum gd",
+                     "insert into gd select i, array[1, 2] from generate_series(1, 9000) i"});
 }
 
 /// Entry trees of several levels, with keys of all widths, nulls and empty values.

@@ -1,4 +1,5 @@
 // hard_workload: statements by chance, from several sessions at once, on tables with all indexes.
+#include <algorithm>
 #include <array>
 #include <memory>
 
@@ -58,11 +59,7 @@ class random_sessions {
       return "begin";
     }
     if (one.savepoints >= 0 && kind < 12) return end_or_nest(one);
-    if (one.savepoints < 0 && kind >= 96)
-      return fmt::format(
-          "{} r{}",
-          run_.one_of({"vacuum", "vacuum (freeze)", "analyze", "vacuum (index_cleanup on)"}),
-          table());
+    if (one.savepoints < 0 && kind >= 96) return vacuum();
     return change();
   }
 
@@ -75,6 +72,14 @@ class random_sessions {
     if (kind == 3 && one.savepoints > 0)
       return fmt::format("rollback to s{}", run_.number(1, one.savepoints));
     return fmt::format("savepoint s{}", ++one.savepoints);
+  }
+
+  /// Vacuum would wait for seconds to give back the end of a table that another one uses.
+  std::string vacuum() {
+    const bool alone = std::ranges::all_of(sessions_, [](auto& s) { return s.savepoints < 0; });
+    return fmt::format("vacuum (truncate {}, {}) r{}", alone,
+                       run_.one_of({"freeze", "analyze", "index_cleanup on", "index_cleanup off"}),
+                       table());
   }
 
   std::string change() {
