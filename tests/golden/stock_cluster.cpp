@@ -3,9 +3,7 @@
 
 #include <signal.h>
 
-#include <algorithm>
 #include <fstream>
-#include <map>
 #include <stdexcept>
 
 #include "storage/backup/wal_seam.hpp"
@@ -13,6 +11,7 @@
 #include "storage/postgres/record.hpp"
 #include "tests/support/cluster_files.hpp"
 #include "tests/support/files.hpp"
+#include "tests/support/newest_timeline_wal.hpp"
 
 namespace zenith::testing {
 namespace {
@@ -46,21 +45,6 @@ bytes packed(T... values) {
   size_t at = 0;
   ((store(out.data() + at, values), at += sizeof(T)), ...);
   return out;
-}
-
-/// Of each segment, the file of its newest pg_timeline.
-std::map<uint64_t, fs::path> newest_segments(const fs::path& folder, uint32_t segment_bytes) {
-  std::map<uint64_t, std::pair<pg_timeline, fs::path>> newest;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const auto name = pg::parse_segment_file_name(entry.path().filename().string(), segment_bytes);
-    if (!name) continue;
-    auto& known = newest[name->number];
-    if (known.second.empty() || known.first < name->timeline)
-      known = {name->timeline, entry.path()};
-  }
-  std::map<uint64_t, fs::path> files;
-  for (const auto& [number, file] : newest) files[number] = file.second;
-  return files;
 }
 
 /// Where the WAL left pg_timeline 1 (timeline.c: a history file's lines are "1", tab, LSN, tab,
@@ -101,13 +85,10 @@ stock_wal read_stock_wal(const fs::path& base, const fs::path& data) {
   wal.start = end_of_last_record(control_of(base));
   wal.end = end_of_last_record(control);
   wal.begin = pg::segment_start(wal.start, control.wal_segment_size_bytes);
-  const uint32_t segment_bytes = control.wal_segment_size_bytes;
-  const auto files = newest_segments(wal.folder, segment_bytes);
-  for (lsn at = wal.begin; at < wal.end; at = at + segment_bytes) {
-    const bytes segment = read_file(files.at(at.value() / segment_bytes));
-    wal.data.insert(wal.data.end(), segment.begin(), segment.end());
-  }
   wal.data.resize(wal.end - wal.begin);
+  const newest_timeline_wal source(wal.folder, wal.identity.segment_size_bytes, wal.start);
+  if (const auto read = source.read(wal.begin, wal.data); !read)
+    throw std::runtime_error(read.error().message);
   wal::decoder decode(wal.identity, wal.start, lsn{});
   if (const auto fed =
           decode.feed(pg::wal_page_start(wal.start),

@@ -206,11 +206,6 @@ layers::view golden_replay::view(std::shared_ptr<layers::page_cache> cache) cons
                       scenario_.end, std::move(cache));
 }
 
-layers::view golden_replay::view_over(std::shared_ptr<const layers::layer> base) const {
-  return layers::view({{layer_, scenario_.end}, {std::move(base), lsn::max()}}, scenario_.start,
-                      scenario_.end);
-}
-
 memory_sink golden_sink() {
   memory_sink sink;
   for (const auto& [k, value] : load_golden_base().values) {

@@ -34,8 +34,8 @@ class golden_replay {
   explicit golden_replay(const golden_scenario& scenario, const change_record& change = nullptr);
 
   layers::view view(std::shared_ptr<layers::page_cache> cache = nullptr) const;
-  /// The same over another layer that holds the base.
-  layers::view view_over(std::shared_ptr<const layers::layer> base) const;
+  /// What the records lie above.
+  std::shared_ptr<const layers::layer> base() const { return base_; }
   /// Where a view differs from what PostgreSQL has at a stop: a sentence each. `compared`: grows
   /// by the number of blocks that were. A heap page may have an older LSN where the newer one is
   /// Heap2/VISIBLE's: PostgreSQL sets it where hint bits are logged (heapam.c, heap_xlog_visible),
