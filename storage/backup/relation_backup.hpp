@@ -14,7 +14,7 @@
 
 namespace zenith::backup {
 
-enum class page_checksums { off, on };
+using layers::page_checksums;
 
 /// What the file PG_VERSION holds, in a data directory and in each database.
 inline constexpr std::string_view version_file_contents = "15\n";

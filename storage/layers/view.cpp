@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "storage/postgres/page_items.hpp"
 #include "storage/postgres/record.hpp"
 #include "storage/redo/redo.hpp"
 
@@ -54,8 +55,12 @@ error too_deep(const key_history& history) {
 }  // namespace
 
 view::view(std::vector<layer_reference> layers, lsn from, lsn until,
-           std::shared_ptr<page_cache> cache)
-    : layers_(std::move(layers)), from_(from), until_(until), cache_(std::move(cache)) {}
+           std::shared_ptr<page_cache> cache, page_checksums checksums)
+    : layers_(std::move(layers)),
+      from_(from),
+      until_(until),
+      cache_(std::move(cache)),
+      checksums_(checksums) {}
 
 view::scratch& view::scratch_of(unsigned depth) {
   static thread_local std::array<std::unique_ptr<scratch>, copy_depth_limit + 1> all;
@@ -204,6 +209,7 @@ result<void> view::block_at(const key& k, lsn at, page& into, unsigned depth) co
   }
   if (history.records.empty()) return {};
   ZENITH_TRY(apply_records(k, at, work, into));
+  if (checksums_ == page_checksums::on) pg::set_page_checksum(into, k.d);
   if (cache_) cache_->put(newest_layer, k, history.records.front().end, into);
   return {};
 }

@@ -15,14 +15,18 @@
 
 namespace zenith::layers {
 
+/// Whether the cluster's pages carry checksums (pg_control, data_checksum_version).
+enum class page_checksums : uint8_t { off, on };
+
 /// Reads any version at or before until(). Holds its layers in memory as long as it lives.
 /// Reads of one view may run in many threads at once; no call sends a message or waits.
 class view {
  public:
   /// `layers`: newest first; of each, versions up to its own `until` count. `cache`: finished
-  /// pages are kept there, may be nullptr.
+  /// pages are kept there, may be nullptr. `checksums`: on makes every relation block that redo
+  /// has changed carry its checksum, as PostgreSQL writes it; off leaves what its history has.
   view(std::vector<layer_reference> layers, lsn from, lsn until,
-       std::shared_ptr<page_cache> cache = nullptr);
+       std::shared_ptr<page_cache> cache = nullptr, page_checksums checksums = page_checksums::off);
 
   /// The oldest and the newest LSN that can be asked for, both included.
   lsn from() const { return from_; }
@@ -72,6 +76,7 @@ class view {
   lsn from_;
   lsn until_;
   std::shared_ptr<page_cache> cache_;
+  page_checksums checksums_;
 };
 
 using view_ptr = std::shared_ptr<const view>;

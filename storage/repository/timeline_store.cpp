@@ -225,7 +225,10 @@ layers::view_ptr timeline_store::view() const {
   if (newest_view_ && newest_view_->until() == end()) return newest_view_;
   std::vector<layers::layer_reference> all{{memory_, end()}};
   all.insert(all.end(), below_.begin(), below_.end());
-  newest_view_ = std::make_shared<const layers::view>(std::move(all), oldest_, end(), cache_);
+  const auto checksums = metadata_.checksums == data_checksums::on ? layers::page_checksums::on
+                                                                   : layers::page_checksums::off;
+  newest_view_ =
+      std::make_shared<const layers::view>(std::move(all), oldest_, end(), cache_, checksums);
   return newest_view_;
 }
 

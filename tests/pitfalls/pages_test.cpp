@@ -3,6 +3,8 @@
 
 #include "storage/layers/view.hpp"
 #include "storage/postgres/page_items.hpp"
+#include "storage/repository/import_cluster.hpp"
+#include "storage/repository/timeline_store.hpp"
 #include "tests/support/files.hpp"
 #include "tests/support/judged_server.hpp"
 
@@ -117,6 +119,57 @@ TEST(page_checksums, are_right_on_every_page_of_a_new_server_where_the_cluster_h
   server.start();
   EXPECT_EQ(server.value("select count(*) || ' ' || count(*) filter (where v = 'y') from t"),
             "2000 666");
+}
+
+TEST(page_checksums, are_right_on_every_page_that_an_open_timeline_serves) {
+  judged_server judged{{{"-k"}, {}}};
+  judged.server().start();
+  judged.run({"create table t (id int primary key, v text)",
+              "insert into t select i, repeat('x', 90) from generate_series(1, 3000) i"});
+  judged.take_base();
+  judged.run({"update t set v = 'y' where id % 3 = 0", "vacuum t", "create sequence s",
+              "create database copied strategy file_copy"});
+  judged.ingest();
+
+  file_system& files = posix_file_system();
+  const auto folder = judged.directory() / "repository";
+  auto made = repository::repository::create(files, folder, "{}");
+  ASSERT_TRUE(made) << made.error().message;
+  const auto metadata =
+      repository::import_cluster(files, *made, judged.directory() / "base", "main", 1, timestamp{});
+  ASSERT_TRUE(metadata) << metadata.error().message;
+  repository::timeline_store::parameters how;
+  how.files = &files;
+  how.directory = made->timeline_directory(metadata->id);
+  how.metadata = *metadata;
+  how.cache = std::make_shared<layers::page_cache>(16u << 20);
+  const auto store = repository::timeline_store::open(std::move(how));
+  ASSERT_TRUE(store) << store.error().message;
+  ASSERT_TRUE((*store)->drain(judged.server().data() / "pg_wal"));
+
+  const layers::view_ptr view = (*store)->view();
+  ASSERT_EQ(view->until(), judged.records().back().end);
+  const auto forks = view->keys(
+      key{key_kind::relation_size},
+      key{key_kind::relation_size, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT8_MAX, UINT32_MAX},
+      view->until());
+  ASSERT_TRUE(forks);
+  size_t changed = 0;
+  for (int round = 0; round < 2; ++round)  // the second finds its pages in the cache
+    for (const key& k : *forks) {
+      const auto state = view->relation(k.relation(), k.relation_fork(), view->until());
+      ASSERT_TRUE(state && *state);
+      for (block_number block = 0; block < (*state)->blocks(); ++block) {
+        page p;
+        ASSERT_TRUE(view->read_page(k.relation(), k.relation_fork(), block, view->until(), p));
+        if (pg::page_is_new(p)) continue;
+        if (pg::page_lsn(p) > judged.base()) ++changed;
+        constexpr size_t checksum_offset = 8;  // bufpage.h, PageHeaderData.pd_checksum
+        ASSERT_EQ(load<uint16_t>(p.begin() + checksum_offset), pg::page_checksum(p, block))
+            << to_string(key::block(k.relation(), k.relation_fork(), block));
+      }
+    }
+  EXPECT_GT(changed, 100u);
 }
 
 }  // namespace
