@@ -144,18 +144,15 @@ difference compare_blocks(page ours, page theirs, block_number block) {
   return offset_of(pg::first_difference(pg::mask_of(kind), block, ours, theirs));
 }
 
-difference compare_visibility_maps(page ours, page theirs) {
-  const lsn our_lsn = pg::page_lsn(ours);
-  const bool same_lsn = our_lsn.is_valid() && our_lsn == pg::page_lsn(theirs);
-  page empty;
-  for (page* p : {&ours, &theirs, &empty}) {
+difference compare_visibility_maps(page ours, page theirs, map_logging logging) {
+  for (page* p : {&ours, &theirs}) {
     init_if_new(*p);
     mask_lsn_and_checksum(*p);
   }
-  if (same_lsn && ours.data == empty.data) {
-    const size_t bits = pg::page_lower(empty);
-    zero_from(theirs, bits);
-  }
+  page empty;
+  init_if_new(empty);
+  if (logging == map_logging::without_bits)
+    for (size_t i = pg::page_lower(empty); i < page_size_bytes; ++i) theirs.data[i] &= ours.data[i];
   return first_difference(ours, theirs);
 }
 

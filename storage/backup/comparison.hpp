@@ -19,11 +19,18 @@ using difference = std::optional<uint32_t>;
 /// values that never are; it counts as the same.
 difference compare_blocks(page ours, page theirs, block_number block);
 
-/// A visibility map's page: but for LSN and checksum. A page of zeros is an empty map. So is, as
-/// WAL has it, a map that CREATE DATABASE copied with strategy wal_log (bufmgr.c,
-/// RelationCopyStorageUsingBuffer logs it as a page with a hole, in which all bits lie): ours
-/// without a bit and theirs with some count as the same while the LSN of that record is on both.
-difference compare_visibility_maps(page ours, page theirs);
+/// What WAL has of a visibility map's page.
+enum class map_logging : uint8_t {
+  whole,
+  /// CREATE DATABASE copied it with strategy wal_log: bufmgr.c, RelationCopyStorageUsingBuffer logs
+  /// it as a page with a hole, in which all bits lie. A server's own file keeps them.
+  without_bits,
+};
+
+/// A visibility map's page: but for LSN and checksum. A page of zeros is an empty map. Where the
+/// bits were not logged, theirs may have more of them.
+difference compare_visibility_maps(page ours, page theirs,
+                                   map_logging logging = map_logging::whole);
 
 /// Nothing in it, and no block of zeros either has more.
 bool is_zero(const page& p);

@@ -14,6 +14,7 @@
 #include "storage/backup/wal_seam.hpp"
 #include "storage/postgres/checkpoint.hpp"
 #include "storage/postgres/control_file.hpp"
+#include "storage/postgres/page_items.hpp"
 #include "storage/postgres/relation_map.hpp"
 
 namespace zenith::backup {
@@ -43,6 +44,7 @@ class verifier {
                             std::optional<block_number> ours, std::optional<block_number> theirs);
   result<void> compare_block(const relation_id& relation, fork_number fork, block_number block,
                              block_number our_blocks, const page& theirs);
+  map_logging logging_of_map(const relation_id& relation, block_number block) const;
   result<void> check_missing_blocks(const relation_id& relation, fork_number fork,
                                     block_number first, block_number end);
   result<void> check_free_space_map(const relation_id& relation, block_number blocks);
@@ -250,10 +252,35 @@ result<void> verifier::compare_block(const relation_id& relation, fork_number fo
     add(data_directory::file_of(relation, fork, block), block, 0, read.error().message);
     return {};
   }
-  const difference found =
+  difference found =
       is_map ? compare_visibility_maps(ours, theirs) : compare_blocks(ours, theirs, block);
+  if (found && is_map && logging_of_map(relation, block) == map_logging::without_bits)
+    found = compare_visibility_maps(ours, theirs, map_logging::without_bits);
   if (found) add(data_directory::file_of(relation, fork, block), block, *found, "differs");
   return {};
+}
+
+// A map's first bit makes its page, so that the page's first version is empty only where it was
+// copied without its bits. What was there from the start counts as logged.
+map_logging verifier::logging_of_map(const relation_id& relation, block_number block) const {
+  const auto state = view_.relation(relation, fork_number::vm, at_);
+  if (!state || !*state) return map_logging::whole;
+  const auto exists_at = [&](lsn at) {
+    const auto then = view_.relation(relation, fork_number::vm, at);
+    return then && *then && (*then)->blocks() > block;
+  };
+  lsn without = std::max((*state)->hidden_until(block), view_.from());
+  if (exists_at(without)) return map_logging::whole;
+  lsn with = at_;
+  while (with - without > 1) {
+    const lsn middle = without + (with - without) / 2;
+    (exists_at(middle) ? with : without) = middle;
+  }
+  page first;
+  const bool is_read = view_.read_page(relation, fork_number::vm, block, with, first).has_value();
+  return is_read && pg::page_lsn(first).is_valid() && is_empty_visibility_map(first)
+             ? map_logging::without_bits
+             : map_logging::whole;
 }
 
 result<void> verifier::check_missing_blocks(const relation_id& relation, fork_number fork,

@@ -85,6 +85,24 @@ TEST_F(verified, finds_no_mismatch_against_a_real_recovery_at_random_lsns) {
   }
 }
 
+TEST(verified_server, may_have_the_map_bits_that_create_database_did_not_log) {
+  zenith_repository repository;
+  repository.init_and_start();
+  repository.run_ok({"pg", "create", "main", "--start"});
+  const std::string main = repository.conninfo("main");
+  sql_session(main).execute("create database copied strategy wal_log");
+  {
+    sql_session copied(main + "&dbname=copied");
+    // Sets bits beside those that came with the copy, of pages that this has changed.
+    copied.execute("create table t as select generate_series(1, 1000) as id");
+    copied.execute("vacuum");
+  }
+  repository.run_ok({"pg", "stop", "main"});
+  const auto data = repository.zenith_directory() / "computes" / "main" / "pgdata";
+  const auto verified = repository.run({"verify", "main", data.string()});
+  EXPECT_EQ(verified.exit_code, 0) << verified.output << verified.errors;
+}
+
 TEST_F(verified, sees_a_single_flipped_byte_of_a_table) {
   start("1");
   run_pgbench(main(), {"-n", "-c", "2", "-t", "50"});
