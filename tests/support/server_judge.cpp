@@ -101,16 +101,23 @@ size_t comparable_part_of(std::string_view line) {
 
 }  // namespace
 
-std::string end_prepared_transactions(const connector& server) {
+std::string end_what_is_under_way(const connector& server) {
+  sql_session session(server("postgres"));
   std::string all;
   bool commits = true;
-  for (const auto& row : sql_session(server("postgres"))
-                             .rows("select gid, quote_literal(gid), database, owner, transaction, "
-                                   "prepared from pg_prepared_xacts order by gid")) {
+  for (const auto& row :
+       session.rows("select gid, quote_literal(gid), database, owner, transaction, prepared "
+                    "from pg_prepared_xacts order by gid")) {
     sql_session(server(row[2]))
         .execute((commits ? "commit prepared " : "rollback prepared ") + row[1]);
     all += fmt::format("{} in {} of {}, xid {}, {}\n", row[0], row[2], row[3], row[4], row[5]);
     commits = !commits;
+  }
+  for (const auto& row :
+       session.rows("select quote_ident(spcname) from pg_tablespace where spcname !~ '^pg_' and "
+                    "pg_stat_file('pg_tblspc/' || oid, true) is null order by spcname")) {
+    session.execute("drop tablespace " + row[0]);
+    all += "tablespace " + row[0] + "\n";
   }
   return all;
 }

@@ -9,9 +9,11 @@ namespace zenith::testing {
 /// Superuser connections' text for a database of one running server.
 using connector = std::function<std::string(const std::string& database)>;
 
-/// Commits every second prepared transaction and rolls back the others, by their names' order; as
-/// long as they live, their locks keep out other judges. Gives one line for each.
-std::string end_prepared_transactions(const connector& server);
+/// Ends what an LSN lies amidst and other judges would stumble over; gives one line for each. Every
+/// second prepared transaction is committed and the others rolled back, by their names' order: as
+/// long as they live, they keep their locks. A tablespace whose DROP has removed its files, which
+/// is logged before its commit (tablespace.c, DropTableSpace), is dropped again.
+std::string end_what_is_under_way(const connector& server);
 
 /// What pg_dumpall says of all databases, but for where tablespaces lie: that is each server's own.
 std::string dump_of(const connector& server);

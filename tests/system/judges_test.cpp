@@ -40,6 +40,9 @@ constexpr const char* common_settings[] = {"max_prepared_transactions = 30",
                                            "shared_buffers = '32MB'",
                                            "max_wal_size = '4GB'"};
 
+// The branch and server of the round in hand.
+constexpr const char* judged = "judged";
+
 class stopwatch {
  public:
   double lap() {
@@ -70,8 +73,9 @@ class judges : public ::testing::TestWithParam<configuration> {
   void judge(const wal_point& point);
   fs::path recover(lsn at);
   void judge_recovery(lsn at, const fs::path& recovered);
-  void judge_server(const std::string& name, const fs::path& recovered);
-  void judge_work(const std::string& name);
+  void judge_server(const fs::path& recovered);
+  void judge_work();
+  void clean_up();
   // Judge 2: exit code 0 of `zenith verify`.
   void expect_equal(const std::string& point, const fs::path& directory);
   void lap(const char* of) { laps += fmt::format(", {} {:.1f} s", of, watch.lap()); }
@@ -136,36 +140,34 @@ void judges::expect_equal(const std::string& point, const fs::path& directory) {
 }
 
 void judges::judge(const wal_point& point) {
-  laps.clear();
-  watch.lap();
-  const std::string name = "judged";
   const fs::path recovered = recover(point.at);
   lap("recovery");
   expect_equal("main@" + to_string(point.at), recovered);
   lap("verify");
-  repository.run_ok({"branch", name, "main@" + to_string(point.at)});
-  repository.run_ok({"pg", "create", name, "--start"});
+  repository.run_ok({"branch", judged, "main@" + to_string(point.at)});
+  repository.run_ok({"pg", "create", judged, "--start"});
   lap("new server");
-  judge_server(name, recovered);
-  judge_work(name);
-  repository.run_ok({"pg", "destroy", name, "--force"});
-  repository.run_ok({"branch", "--delete", name});
-  fs::remove_all(recovered);
-  lap("removal");
+  judge_server(recovered);
+  judge_work();
 }
 
-// Both servers end what was prepared in the same way first: its locks would stop the other judges.
-void judges::judge_server(const std::string& name, const fs::path& recovered) {
+void judges::clean_up() {
+  repository.run({"pg", "destroy", judged, "--force"});
+  repository.run({"branch", "--delete", judged});
+  fs::remove_all(repository.scratch() / "recovered");
+}
+
+void judges::judge_server(const fs::path& recovered) {
   postgres_server theirs(repository.scratch(), recovered);
   theirs.start();
-  const repository_host ours(repository, name);
+  const repository_host ours(repository, judged);
   const connector our_databases = [&](const std::string& database) {
     return ours.conninfo(database);
   };
   const connector their_databases = [&](const std::string& database) {
     return theirs.conninfo(database);
   };
-  EXPECT_EQ(end_prepared_transactions(our_databases), end_prepared_transactions(their_databases));
+  EXPECT_EQ(end_what_is_under_way(our_databases), end_what_is_under_way(their_databases));
   const std::string our_dump = dump_of(our_databases);
   const std::string their_dump = dump_of(their_databases);
   EXPECT_GT(our_dump.size(), 3000u);
@@ -177,15 +179,15 @@ void judges::judge_server(const std::string& name, const fs::path& recovered) {
 }
 
 // The server goes on working, and the node goes on following it.
-void judges::judge_work(const std::string& name) {
-  repository_host host(repository, name);
+void judges::judge_work() {
+  repository_host host(repository, judged);
   const connector databases = [&](const std::string& database) { return host.conninfo(database); };
   work_on(databases);
   const std::string before = contents_of(databases);
   lap("work");
-  repository.run_ok({"pg", "stop", name});
-  expect_equal(name, repository.zenith_directory() / "computes" / name / "pgdata");
-  repository.run_ok({"pg", "start", name});
+  repository.run_ok({"pg", "stop", judged});
+  expect_equal(judged, repository.zenith_directory() / "computes" / judged / "pgdata");
+  repository.run_ok({"pg", "start", judged});
   EXPECT_EQ(contents_of(databases), before);
   sql_session(databases("postgres")).execute("commit prepared 'work'");
   lap("restart");
@@ -201,7 +203,15 @@ void judges::judge_all(size_t count) {
   for (const wal_point& point : points.chosen) {
     SCOPED_TRACE(fmt::format("at {} after {}", to_string(point.at), point.after));
     stopwatch round;
-    judge(point);
+    laps.clear();
+    watch.lap();
+    try {
+      judge(point);
+    } catch (const std::exception& failure) {
+      ADD_FAILURE() << failure.what();
+    }
+    clean_up();
+    lap("removal");
     std::cout << fmt::format("at {} after {}: {:.1f} s{}\n", to_string(point.at), point.after,
                              round.lap(), laps)
               << std::flush;
