@@ -29,7 +29,7 @@ struct clearing_case {
 };
 constexpr clearing_case clearing_cases[] = {
     {"inserted", "insert into inserted values (0, 'new')", "desc: INSERT"},
-    {"copied", "insert into copied select 0, 'new' from generate_series(1, 3)", "desc: INSERT"},
+    {"copied", "copy copied (id) from program 'seq 1 3'", "desc: MULTI_INSERT"},
     {"deleted", "delete from deleted where id = 5", "desc: DELETE"},
     {"updated", "update updated set id = -5 where id = 5", "desc: UPDATE"},
     {"hot_updated", "update hot_updated set v = 'y' where id = 5", "desc: HOT_UPDATE"},
