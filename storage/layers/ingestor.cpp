@@ -65,6 +65,8 @@ result<void> ingestor::ingest(const wal::raw_record& raw) {
 /// understood.
 void ingestor::poison_blocks() {
   for (const pg::block_reference& block : record_.blocks()) {
+    // No fork has this block: a version there would count as one of all others.
+    if (block.page_key().is_all_blocks()) continue;
     put_record(block.page_key(), block.initialises() ? redo::record_effect::initialises
                                                      : redo::record_effect::changes);
     const auto before = current_relation(block.relation, block.fork);

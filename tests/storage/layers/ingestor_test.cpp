@@ -176,6 +176,29 @@ TEST_F(ingestor_test, a_transaction_id_moves_the_counter_on_and_its_status_page_
   EXPECT_EQ((**seen().value(key::slru(slru_kind::xact, 0), at))[708 / 4], std::byte{0b00'01'00'00});
 }
 
+TEST_F(ingestor_test, a_record_of_a_block_that_no_fork_has_spoils_no_copied_database) {
+  // xl_dbase_create_file_copy_rec: the target's database and tablespace, then the source's.
+  bytes data(16);
+  store(data.data(), uint32_t{99});
+  store(data.data() + 4, table.tablespace);
+  store(data.data() + 8, table.database);
+  store(data.data() + 12, table.tablespace);
+  ingest(image_record(3, 'a'));
+  ingest(record_builder(pg::resource_manager::database, 0).main_data(data).finish());
+  const relation_id copy{table.tablespace, 99, table.relfilenode};
+  ingest(record_builder(pg::resource_manager::xlog, 0xB0)
+             .add({.relation = copy,
+                   .number = UINT32_MAX,
+                   .full_page =
+                       record_builder::image{page_bytes('z'), 0, 0, zenith::testing::image_apply}})
+             .finish());
+  EXPECT_EQ(ingestor_.failures(), 1u);
+  page p;
+  const auto read = seen().read_page(copy, fork_number::main, 3, now_, p);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(p.data[5000], std::byte{'a'});
+}
+
 TEST_F(ingestor_test, record_bytes_are_kept_only_where_a_key_refers_to_them) {
   const size_t before = layer_->size_bytes();
   const bytes message =
