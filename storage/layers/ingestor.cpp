@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/redo/unnamed_changes.hpp"
+
 namespace zenith::layers {
 namespace {
 
@@ -23,7 +25,8 @@ bool is_hot(const key& k) {
 /// Everything, published or not.
 view newest_of(const std::shared_ptr<memory_layer>& layer, std::vector<layer_reference> below) {
   below.insert(below.begin(), layer_reference{layer, lsn::max()});
-  return view(std::move(below), lsn{}, lsn::max());
+  return view(std::move(below), lsn{}, lsn::max(), nullptr, page_checksums::off,
+              unknown_keys::passed_over);
 }
 
 }  // namespace
@@ -53,6 +56,8 @@ result<void> ingestor::ingest(const wal::raw_record& raw) {
   ZENITH_TRY(pg::decode_record(raw.bytes, raw.start, raw.end, record_));
   if (auto ingested = redo::ingest(record_, *this); !ingested) {
     poison_blocks();
+    for (const key_pattern& keys : redo::unnamed_changes(record_))
+      layer_->put_unknown(keys, raw.end, ingested.error());
     report(raw, ingested.error());
   }
   ++records_;

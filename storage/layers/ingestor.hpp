@@ -21,7 +21,8 @@ namespace zenith::layers {
 ///
 /// A record whose changes are not understood never stops it: the failure is counted and told, and
 /// each page that the record refers to gets the record as a change, which redo then refuses, so
-/// that these pages cannot be read from there until their next full image, and all others can.
+/// that these pages cannot be read from there until their next full image, and all others can. What
+/// else the record may have changed is unknown from there on: views refuse it.
 class ingestor final : private redo::change_sink {
  public:
   /// Told of each record that could not be ingested. Called by ingest().

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "storage/base/bytes.hpp"
-#include "storage/base/key.hpp"
+#include "storage/base/key_pattern.hpp"
 #include "storage/base/lsn.hpp"
 #include "storage/base/result.hpp"
 
@@ -48,6 +48,15 @@ struct key_history {
   bool found() const { return state != state_kind::open || !records.empty(); }
 };
 
+/// From `at` on, what the keys are is not known: a record that may have changed them was not
+/// understood. Never changes, and lives as long as the layer that gave it.
+struct unknown_state {
+  key_pattern keys;
+  lsn at;
+  error why;                            ///< names the record
+  const unknown_state* next = nullptr;  ///< an older one of the layer
+};
+
 /// Holds versions. A layer that still grows is safe to read meanwhile: a reader names the LSN up
 /// to which versions count, and versions up to an LSN that was published never change.
 class layer {
@@ -62,6 +71,9 @@ class layer {
   /// have a version at or before `until`; whether it still exists is the caller's question.
   virtual result<void> list(const key& first, const key& last, lsn until,
                             const std::function<void(const key&)>& each) const = 0;
+
+  /// The newest of what is not known, nullptr where all is.
+  virtual const unknown_state* unknown() const { return nullptr; }
 
   /// Tells layers of this process apart, for ever (an address would be used again).
   uint64_t identity() const { return identity_; }

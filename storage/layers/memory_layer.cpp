@@ -116,6 +116,16 @@ void memory_layer::put_copy(const key& k, lsn at, const key& source, lsn source_
   put(k, version(at, version::kind::copy, piece));
 }
 
+void memory_layer::put_unknown(const key_pattern& keys, lsn at, const error& why) {
+  // Every read looks through all of them.
+  constexpr size_t unknowns_max = 256;
+  const key_pattern kept = unknowns_.size() < unknowns_max ? keys : key_pattern::all(keys.kind);
+  for (const unknown_state& one : unknowns_)
+    if (one.keys == kept || one.keys == key_pattern::all(kept.kind)) return;
+  unknowns_.push_back({kept, at, why, unknown_.load(std::memory_order_relaxed)});
+  unknown_.store(&unknowns_.back(), std::memory_order_release);
+}
+
 void memory_layer::put(const key& k, const version& v) {
   ZENITH_ASSERT(v.at().value() > published_.load(std::memory_order_relaxed));
   const size_t hash = std::hash<key>{}(k);

@@ -12,6 +12,7 @@
 
 #include <array>
 #include <atomic>
+#include <deque>
 #include <map>
 #include <shared_mutex>
 
@@ -39,6 +40,7 @@ class memory_layer final : public layer {
   result<void> collect(const key& k, lsn after, lsn until, key_history& history) const override;
   result<void> list(const key& first, const key& last, lsn until,
                     const std::function<void(const key&)>& each) const override;
+  const unknown_state* unknown() const override { return unknown_.load(std::memory_order_acquire); }
 
   // For the one writer. LSNs never fall, and lie after published().
 
@@ -51,6 +53,9 @@ class memory_layer final : public layer {
   void put_value(const key& k, lsn at, byte_view value);
   void put_absent(const key& k, lsn at);
   void put_copy(const key& k, lsn at, const key& source, lsn source_at);
+  /// From `at` on it is not known what these keys are. Past a bound, keys of one kind are not told
+  /// apart any more.
+  void put_unknown(const key_pattern& keys, lsn at, const error& why);
   /// Makes all versions up to here visible for good.
   void publish(lsn until);
 
@@ -71,6 +76,8 @@ class memory_layer final : public layer {
   std::map<key, lsn> order_;  // keys other than blocks, each with its first version's LSN
   arena arena_;
   size_t arena_counted_bytes_ = 0;
+  std::deque<unknown_state> unknowns_;  // oldest first; the writer's own
+  std::atomic<const unknown_state*> unknown_{nullptr};
   std::atomic<uint64_t> published_;
   std::atomic<size_t> size_bytes_{0};
   std::atomic<size_t> versions_{0};

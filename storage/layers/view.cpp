@@ -38,6 +38,13 @@ tl::unexpected<error> failed(const key& k, lsn at, const error& cause) {
   return tl::unexpected<error>(named(k, at, cause));
 }
 
+error not_known(const std::string& what, lsn at, const error& why) {
+  return {why.code,
+          fmt::format("{} as of {} cannot be told, because a record that may have changed "
+                      "it was not understood: {}",
+                      what, to_string(at), why.message)};
+}
+
 error wrong_size(size_t found) {
   return {errc::corrupt, fmt::format("its base has {} bytes, expected {}", found, page_size_bytes)};
 }
@@ -55,12 +62,13 @@ error too_deep(const key_history& history) {
 }  // namespace
 
 view::view(std::vector<layer_reference> layers, lsn from, lsn until,
-           std::shared_ptr<page_cache> cache, page_checksums checksums)
+           std::shared_ptr<page_cache> cache, page_checksums checksums, unknown_keys unknown)
     : layers_(std::move(layers)),
       from_(from),
       until_(until),
       cache_(std::move(cache)),
-      checksums_(checksums) {}
+      checksums_(checksums),
+      unknown_(unknown) {}
 
 view::scratch& view::scratch_of(unsigned depth) {
   static thread_local std::array<std::unique_ptr<scratch>, copy_depth_limit + 1> all;
@@ -76,6 +84,15 @@ result<void> view::check_range(lsn at) const {
   if (at >= from_ && at <= until_) return {};
   return fail(errc::out_of_range, fmt::format("{} is outside what can be read: {} to {}",
                                               to_string(at), to_string(from_), to_string(until_)));
+}
+
+result<void> view::check_known(const key& k, lsn at) const {
+  if (unknown_ == unknown_keys::passed_over) return {};
+  for (const layer_reference& one : layers_)
+    for (const unknown_state* u = one.data->unknown(); u != nullptr; u = u->next)
+      if (u->at <= std::min(at, one.until) && u->keys.matches(k))
+        return tl::unexpected<error>(not_known(to_string(k), at, u->why));
+  return {};
 }
 
 result<void> view::gather(const key& k, lsn after, lsn at, key_history& history) const {
@@ -102,6 +119,7 @@ result<std::optional<bytes>> view::value_at(const key& k, lsn at, unsigned depth
     }
     return bytes(p.data.begin(), p.data.end());
   }
+  ZENITH_TRY(check_known(k, at));
   key_history history;
   if (auto gathered = gather(k, lsn{}, at, history); !gathered)
     return failed(k, at, gathered.error());
@@ -133,6 +151,7 @@ result<std::optional<relation_state>> view::relation_at(const relation_id& relat
                                                         fork_number fork, lsn at,
                                                         unsigned depth) const {
   const key k = key::size(relation, fork);
+  ZENITH_TRY(check_known(k, at));
   key_history& history = scratch_of(depth).history;
   if (auto gathered = gather(k, lsn{}, at, history); !gathered)
     return failed(k, at, gathered.error());
@@ -163,6 +182,7 @@ result<void> view::block_at(const key& k, lsn at, page& into, unsigned depth) co
   if (k.d >= size->blocks())
     return fail(errc::out_of_range, fmt::format("{}: the fork has {} blocks at {}", to_string(k),
                                                 size->blocks(), to_string(at)));
+  ZENITH_TRY(check_known(k, at));
   const lsn hidden = size->hidden_until(k.d);
 
   scratch& work = scratch_of(depth);
@@ -238,6 +258,7 @@ result<void> view::copied_block_at(const key& k, lsn hidden, lsn at, page& into,
 }
 
 result<bool> view::slru_page_at(const key& k, lsn at, page& into, unsigned depth) const {
+  ZENITH_TRY(check_known(k, at));
   scratch& work = scratch_of(depth);
   const key_history& history = work.history;
   if (auto gathered = gather(k, lsn{}, at, work.history); !gathered)
@@ -288,6 +309,7 @@ result<bool> view::exists(const key& k, lsn at) const {
 }
 
 result<bool> view::exists_at(const key& k, lsn at) const {
+  ZENITH_TRY(check_known(k, at));
   key_history history;
   if (auto gathered = gather(k, lsn{}, at, history); !gathered)
     return failed(k, at, gathered.error());
@@ -300,9 +322,15 @@ result<bool> view::exists_at(const key& k, lsn at) const {
 result<std::vector<key>> view::keys(const key& first, const key& last, lsn at) const {
   ZENITH_TRY(check_range(at));
   std::vector<key> found;
-  for (const layer_reference& one : layers_)
+  for (const layer_reference& one : layers_) {
+    if (unknown_ == unknown_keys::refused)
+      for (const unknown_state* u = one.data->unknown(); u != nullptr; u = u->next)
+        if (u->at <= std::min(at, one.until) && u->keys.may_lie_between(first, last))
+          return tl::unexpected<error>(not_known(
+              "what there is from " + to_string(first) + " to " + to_string(last), at, u->why));
     ZENITH_TRY(one.data->list(first, last, std::min(at, one.until),
                               [&](const key& k) { found.push_back(k); }));
+  }
   std::sort(found.begin(), found.end());
   found.erase(std::unique(found.begin(), found.end()), found.end());
   std::vector<key> existing;

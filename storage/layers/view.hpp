@@ -18,6 +18,12 @@ namespace zenith::layers {
 /// Whether the cluster's pages carry checksums (pg_control, data_checksum_version).
 enum class page_checksums : uint8_t { off, on };
 
+/// What is answered of a key that nobody knows since a record was not understood.
+enum class unknown_keys : uint8_t {
+  refused,      ///< an error that names the record
+  passed_over,  ///< what is known from before: for what goes on after that record
+};
+
 /// Reads any version at or before until(). Holds its layers in memory as long as it lives.
 /// Reads of one view may run in many threads at once; no call sends a message or waits.
 class view {
@@ -26,7 +32,8 @@ class view {
   /// pages are kept there, may be nullptr. `checksums`: on makes every relation block that redo
   /// has changed carry its checksum, as PostgreSQL writes it; off leaves what its history has.
   view(std::vector<layer_reference> layers, lsn from, lsn until,
-       std::shared_ptr<page_cache> cache = nullptr, page_checksums checksums = page_checksums::off);
+       std::shared_ptr<page_cache> cache = nullptr, page_checksums checksums = page_checksums::off,
+       unknown_keys unknown = unknown_keys::refused);
 
   /// The oldest and the newest LSN that can be asked for, both included.
   lsn from() const { return from_; }
@@ -59,6 +66,7 @@ class view {
   /// A thread's memory for a read at this depth of copies, emptied.
   static scratch& scratch_of(unsigned depth);
   result<void> check_range(lsn at) const;
+  result<void> check_known(const key& k, lsn at) const;
   /// Gathers a key's versions with after < LSN <= at from all layers.
   result<void> gather(const key& k, lsn after, lsn at, key_history& history) const;
   result<std::optional<bytes>> value_at(const key& k, lsn at, unsigned depth) const;
@@ -77,6 +85,7 @@ class view {
   lsn until_;
   std::shared_ptr<page_cache> cache_;
   page_checksums checksums_;
+  unknown_keys unknown_;
 };
 
 using view_ptr = std::shared_ptr<const view>;

@@ -40,6 +40,9 @@ enum class resource_manager : uint8_t {
   logical_message = 21,
 };
 
+/// One that an extension has registered (rmgr.h, RmgrIdIsCustom).
+inline bool is_extension(resource_manager rmgr) { return static_cast<uint8_t>(rmgr) >= 128; }
+
 /// A full-page image inside a record (xlogrecord.h, XLogRecordBlockImageHeader).
 struct block_image {
   byte_view data;            ///< as in the record: without its hole, compressed or not

@@ -47,6 +47,8 @@ bool changes_nothing(const pg::record& record, const pg::block_reference& block)
          !block.has_image;
 }
 
+bool is_restored(const pg::block_reference& block) { return block.has_image && block.image.apply; }
+
 bool same_fork(const pg::block_reference& a, const pg::block_reference& b) {
   return a.fork == b.fork && a.relation == b.relation;
 }
@@ -62,9 +64,8 @@ result<void> grow_fork(const pg::record& record, size_t first, change_sink& sink
     if (same_fork(blocks[i], blocks[first])) last = std::max(last, blocks[i].block);
   if (last == InvalidBlockNumber)
     return fail(errc::corrupt,
-                fmt::format("{}: the record refers to block {} of relation {}, "
-                            "which no fork has",
-                            pg::describe(record), last, to_string(blocks[first].relation)));
+                fmt::format("the record refers to block {} of relation {}, which no fork has", last,
+                            to_string(blocks[first].relation)));
 
   const auto& [relation, fork] = std::tie(blocks[first].relation, blocks[first].fork);
   ZENITH_TRY_ASSIGN(auto state, sink.current_relation(relation, fork));
@@ -88,14 +89,16 @@ result<void> put_blocks(const pg::record& record, change_sink& sink) {
 }  // namespace
 
 result<void> ingest(const pg::record& record, change_sink& sink) {
-  ZENITH_TRY(put_blocks(record, sink));
   const auto ingest_rest = ingest_functions[static_cast<size_t>(record.rmgr)];
-  const auto put_rest = [&]() -> result<void> {
+  const auto put_all = [&]() -> result<void> {
+    ZENITH_TRY(put_blocks(record, sink));
     ZENITH_TRY(advance_counters(record, sink));
     if (ingest_rest != nullptr) return ingest_rest(record, sink);
+    if (pg::is_extension(record.rmgr) && !std::ranges::all_of(record.blocks(), is_restored))
+      return tl::unexpected<error>(no_redo_for(record));
     return {};
   };
-  if (auto put = put_rest(); !put)
+  if (auto put = put_all(); !put)
     return fail(put.error().code, fmt::format("{}: {}", pg::describe(record), put.error().message));
   return {};
 }

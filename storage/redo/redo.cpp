@@ -87,16 +87,18 @@ result<void> apply_checked(const pg::record& record, const key& k, page& p) {
     }
   }
   const auto apply = apply_functions[static_cast<size_t>(record.rmgr)];
-  if (apply == nullptr)
-    return fail(
-        errc::unsupported,
-        fmt::format("no redo for records of resource manager {} ({}); the page can be read "
-                    "again from its next full image on",
-                    static_cast<unsigned>(record.rmgr), pg::resource_manager_name(record.rmgr)));
+  if (apply == nullptr) return tl::unexpected<error>(no_redo_for(record));
   return apply(record, reference, k, p);
 }
 
 }  // namespace
+
+error no_redo_for(const pg::record& record) {
+  return {errc::unsupported,
+          fmt::format("no redo for records of resource manager {} ({}); a page that they change "
+                      "can be read again from its next full image on",
+                      static_cast<unsigned>(record.rmgr), pg::resource_manager_name(record.rmgr))};
+}
 
 result<void> apply(const pg::record& record, const key& k, page& p) {
   auto applied = apply_checked(record, k, p);

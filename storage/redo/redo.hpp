@@ -66,7 +66,9 @@ class change_sink {
 /// Puts everything that a record changes into the sink: its block references and what they imply
 /// for sizes, and what it changes without naming it (visibility map bits, SLRU pages, maps,
 /// counters, two-phase state, databases, control data). An error means that nothing more is known
-/// of what this record changes; what was put before it stays.
+/// of what this record changes (unnamed_changes.hpp says what that may be); what was put before it
+/// stays. Of an extension's record all is put that can be, and the error says that its pages cannot
+/// be redone.
 result<void> ingest(const pg::record& record, change_sink& sink);
 
 }  // namespace zenith::redo

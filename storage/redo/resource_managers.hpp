@@ -12,6 +12,8 @@ namespace zenith::redo {
 using apply_function = result<void> (*)(const pg::record& record,
                                         const pg::block_reference* reference, const key& k,
                                         page& p);
+/// Why records of a resource manager that has no redo here cannot be applied.
+error no_redo_for(const pg::record& record);
 /// What a record changes besides the pages that it references (those redo.cpp puts itself).
 using ingest_function = result<void> (*)(const pg::record& record, change_sink& sink);
 

@@ -44,6 +44,14 @@ bytes bad_heap_record(block_number block) {
       .finish();
 }
 
+/// Storage, CREATE (xl_smgr_create) of a fork that does not exist.
+bytes bad_create_record(const relation_id& relation) {
+  bytes data(16);
+  store(data.data(), relation);
+  store(data.data() + 12, uint32_t{9});
+  return record_builder(pg::resource_manager::storage, 0x10).main_data(data).finish();
+}
+
 /// Transaction, COMMIT (xl_xact_commit: the time is its first field).
 bytes commit_record(int64_t time_us, uint32_t xid) {
   bytes data(8);
@@ -67,6 +75,16 @@ class ingestor_test : public ::testing::Test {
     page p;
     ZENITH_TRY(seen().read_page(table, fork_number::main, block, at, p));
     return static_cast<char>(p.data[5000]);
+  }
+
+  /// The error names the record.
+  template <class T>
+  static void expect_unknown(const result<T>& read, lsn record) {
+    ASSERT_FALSE(read);
+    EXPECT_NE(read.error().message.find(to_string(record)), std::string::npos)
+        << read.error().message;
+    EXPECT_NE(read.error().message.find("was not understood"), std::string::npos)
+        << read.error().message;
   }
 
   /// What a base image would hold: counters, before the first record.
@@ -116,6 +134,11 @@ TEST_F(ingestor_test, a_record_of_an_extension_spoils_its_page_until_the_next_im
   EXPECT_EQ(letter(3, other).error().code, errc::unsupported);
   EXPECT_EQ(letter(4, other), 'b');
   EXPECT_EQ(letter(3, healed), 'c');
+  // It is told, with the resource manager's number.
+  EXPECT_EQ(ingestor_.failures(), 1u);
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_NE(told_[0].find("resource manager 128"), std::string::npos) << told_[0];
+  EXPECT_EQ(layer_->unknown(), nullptr);
 }
 
 TEST_F(ingestor_test, a_record_whose_ingest_fails_is_told_and_the_next_ones_are_ingested) {
@@ -129,6 +152,76 @@ TEST_F(ingestor_test, a_record_whose_ingest_fails_is_told_and_the_next_ones_are_
   EXPECT_FALSE(letter(3, bad));
   EXPECT_EQ(letter(3, healed), 'c');
   EXPECT_EQ(layer_->published(), healed);
+}
+
+TEST_F(ingestor_test, a_failed_record_of_a_table_leaves_its_visibility_map_unknown_alone) {
+  const relation_id other{1663, 5, 16390};
+  const lsn fine = ingest(image_record(3, 'a'));
+  const lsn start = now_;
+  const lsn bad = ingest(bad_heap_record(4));
+  EXPECT_EQ(letter(3, bad), 'a');
+  EXPECT_TRUE(seen().relation(table, fork_number::vm, fine));
+  expect_unknown(seen().relation(table, fork_number::vm, bad), start);
+  page p;
+  expect_unknown(seen().read_page(table, fork_number::vm, 0, bad, p), start);
+  EXPECT_TRUE(seen().relation(other, fork_number::vm, bad));
+  EXPECT_TRUE(seen().value(key::slru(slru_kind::xact, 0), bad));
+  EXPECT_TRUE(seen().value(key::control(), bad));
+}
+
+TEST_F(ingestor_test, a_failed_truncation_leaves_the_sizes_of_its_relation_unknown_alone) {
+  ingest(image_record(3, 'a'));
+  const lsn start = now_;
+  const lsn bad = ingest(bad_create_record({1663, 5, 16390}));
+  const lsn later = ingest(image_record(4, 'b'));
+  EXPECT_EQ(letter(3, later), 'a');
+  EXPECT_EQ(letter(4, later), 'b');
+  for (const lsn at : {bad, later}) {
+    expect_unknown(seen().relation({1663, 5, 16390}, fork_number::main, at), start);
+    // Whether there are more relations in its database, nobody can tell.
+    expect_unknown(seen().keys(key::size({1663, 5, 0}, fork_number::main),
+                               key::size({1663, 5, UINT32_MAX}, fork_number::init), at),
+                   start);
+    EXPECT_TRUE(seen().keys(key::size({1663, 6, 0}, fork_number::main),
+                            key::size({1663, 6, UINT32_MAX}, fork_number::init), at));
+  }
+  EXPECT_TRUE(seen().keys(key::size({1663, 5, 0}, fork_number::main),
+                          key::size({1663, 5, UINT32_MAX}, fork_number::init), start));
+}
+
+TEST_F(ingestor_test, after_a_failed_commit_nothing_that_it_may_have_changed_is_told) {
+  ingest(image_record(3, 'a'));
+  const lsn fine = ingest(commit_record(1'000'000, 710));
+  const lsn start = now_;
+  // Its time is cut off, and with it whatever it might say of dropped relations.
+  const lsn bad = ingest(
+      record_builder(pg::resource_manager::transaction, 0, 711).main_data(bytes(3)).finish());
+  const lsn later = ingest(commit_record(1'000'001, 712));
+  EXPECT_EQ(ingestor_.failures(), 1u);
+  for (const lsn at : {bad, later}) {
+    expect_unknown(seen().value(key::slru(slru_kind::xact, 0), at), start);
+    expect_unknown(seen().exists(key::slru(slru_kind::xact, 0), at), start);
+    expect_unknown(seen().value(key::two_phase(711), at), start);
+    expect_unknown(seen().value(key::next_full_xid(), at), start);
+    expect_unknown(seen().relation(table, fork_number::main, at), start);
+    expect_unknown(letter(3, at), start);
+    EXPECT_TRUE(seen().value(key::next_oid(), at));
+    EXPECT_TRUE(seen().value(key::relation_map(1663, 5), at));
+  }
+  EXPECT_EQ(letter(3, fine), 'a');
+  EXPECT_TRUE(seen().value(key::slru(slru_kind::xact, 0), fine));
+  // Who left the timeline before does not see it.
+  const view before({{layer_, fine}, base_.front()}, lsn{1000}, later);
+  EXPECT_TRUE(before.value(key::slru(slru_kind::xact, 0), later));
+}
+
+TEST_F(ingestor_test, many_failed_records_are_kept_in_few_entries) {
+  for (uint32_t i = 0; i < 2000; ++i) ingest(bad_create_record({1663, 5, 20'000 + i}));
+  size_t count = 0;
+  for (const auto* u = layer_->unknown(); u != nullptr; u = u->next) ++count;
+  EXPECT_LT(count, 300u);
+  for (const uint32_t i : {0u, 1000u, 1999u})
+    EXPECT_FALSE(seen().relation({1663, 5, 20'000 + i}, fork_number::main, now_));
 }
 
 TEST_F(ingestor_test, nothing_is_published_past_bytes_that_are_no_record) {

@@ -7,6 +7,7 @@
 #include "storage/postgres/control_file.hpp"
 #include "storage/postgres/page_items.hpp"
 #include "storage/redo/counters.hpp"
+#include "storage/redo/unnamed_changes.hpp"
 #include "tests/support/memory_sink.hpp"
 #include "tests/support/redo_records.hpp"
 
@@ -53,7 +54,7 @@ TEST(counters, transaction_ids_advance_through_the_end_of_an_epoch) {
 
 TEST(ingest, a_block_past_the_end_extends_its_fork_or_makes_it) {
   memory_sink sink;
-  made_record record(static_cast<rm>(200), 0);
+  made_record record(rm::btree, 0);
   record.block(0, relation, 7)
       .will_init()
       .block(1, relation, 3)
@@ -62,7 +63,7 @@ TEST(ingest, a_block_past_the_end_extends_its_fork_or_makes_it) {
   EXPECT_EQ(sink.blocks(relation, fork_number::main), 8u);
   EXPECT_EQ(sink.blocks(relation, fork_number::vm), 1u);
   EXPECT_EQ(sink.counts().put_relations, 2u) << "once a fork";
-  made_record again(static_cast<rm>(200), 0, lsn{0x2000});
+  made_record again(rm::btree, 0, lsn{0x2000});
   again.block(0, relation, 5);
   ASSERT_TRUE(sink.replay(again));
   EXPECT_EQ(sink.blocks(relation, fork_number::main), 8u);
@@ -73,7 +74,11 @@ TEST(ingest, pages_of_an_unknown_resource_manager_cannot_be_read_and_nothing_els
   memory_sink sink;
   made_record record(static_cast<rm>(200), 0);
   record.block(0, relation, 1);
-  ASSERT_TRUE(sink.replay(record));
+  const auto done = sink.replay(record);
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, errc::unsupported);
+  EXPECT_NE(done.error().message.find("resource manager 200"), std::string::npos);
+  EXPECT_TRUE(redo::unnamed_changes(record).empty());
   const auto unknown = sink.read_block(relation, fork_number::main, 1);
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().code, errc::unsupported);
@@ -199,7 +204,7 @@ TEST(ingest, a_cut_block_that_grows_again_is_zeros) {
     sink.set_block(key::block(relation, fork_number::main, block), content);
   const xl_smgr_truncate truncate{1, {1663, 5, 16384}, SMGR_TRUNCATE_ALL};
   ASSERT_TRUE(sink.replay(record_of(rm::storage, XLOG_SMGR_TRUNCATE, truncate)));
-  made_record grows(static_cast<rm>(200), 0, lsn{0x2000});
+  made_record grows(rm::btree, 0, lsn{0x2000});
   grows.block(0, relation, 2).will_init();
   ASSERT_TRUE(sink.replay(grows));
   EXPECT_EQ(sink.blocks(relation, fork_number::main), 3u);
