@@ -78,6 +78,10 @@ void mask_heap_tuple(block_number block, offset_number number, byte_span item) {
     tuple.t_infomask &= static_cast<uint16_t>(~HEAP_XACT_MASK);
   else
     tuple.t_infomask &= static_cast<uint16_t>(~(HEAP_XMAX_INVALID | HEAP_XMAX_COMMITTED));
+  // HEAP_COMBOCID says how t_cid is to be read. heap_mask leaves it where xmin is frozen, but redo
+  // clears it with t_cid (heap_xlog_lock and others, HeapTupleHeaderSetCmax) where the server had
+  // not: stock recovery then complains of the page that it makes itself.
+  tuple.t_infomask &= static_cast<uint16_t>(~HEAP_COMBOCID);
   tuple.t_choice.t_heap.t_field3.t_cid = 0;
   if (tuple.t_ctid.ip_posid == SpecTokenOffsetNumber) {
     tuple.t_ctid.ip_blkid = {static_cast<uint16_t>(block >> 16), static_cast<uint16_t>(block)};

@@ -75,6 +75,14 @@ TEST(mask, keeps_the_hints_of_a_frozen_tuple_but_for_its_xmax) {
   EXPECT_FALSE(same_when_masked(heap, heap_page(xmin_frozen), heap_page(xmin_committed)));
 }
 
+// Stock recovery stops at such a page: "inconsistent page found", Heap/LOCK of a frozen row that
+// its inserter had deleted in a subtransaction that was rolled back.
+TEST(mask, hides_the_kind_of_command_id_of_a_frozen_tuple) {
+  constexpr uint16_t combo_command_id = 0x0020;
+  EXPECT_TRUE(same_when_masked(resource_manager::heap, heap_page(xmin_frozen),
+                               heap_page(xmin_frozen | combo_command_id)));
+}
+
 TEST(mask, hides_line_pointer_flags_on_btree_leaves_only) {
   const auto leaf = [](uint16_t flags, uint8_t pointer_flags, uint16_t cycle) {
     page p;
