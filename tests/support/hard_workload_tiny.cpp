@@ -1,7 +1,6 @@
 // hard_workload: what the access methods log, from as few rows as it takes: btree, hash, heap.
-#include <future>
-
 #include "tests/support/hard_workload_parts.hpp"
+#include "tests/support/heap_workload.hpp"
 
 namespace zenith::testing {
 namespace {
@@ -61,25 +60,6 @@ void fill_hash_buckets(sql_session& session) {
                      "reset enable_seqscan; reset enable_bitmapscan"});
 }
 
-/// Rows that meet at a key of an index that takes its time (CONFIRM, and the taking back).
-void insert_on_conflict(sql_session& session, const std::string& conninfo) {
-  run_each(session,
-           {"create function slow(i int) returns int language plpgsql immutable as "
-            "'begin perform pg_sleep(0.01); return i; end'",
-            "create table upserted (k int, v text)", "create unique index on upserted (slow(k))"});
-  std::vector<std::future<void>> sessions;
-  for (int number = 0; number < 2; ++number)
-    sessions.push_back(std::async(std::launch::async, [&conninfo, number] {
-      workload_session one(conninfo, "tiny");
-      for (int key = 0; key < 6; ++key)
-        one.execute(
-            fmt::format("insert into upserted values ({}, '{}') on conflict (slow(k)) "
-                        "do update set v = excluded.v || '!'",
-                        key, number));
-    }));
-  for (auto& done : sessions) done.get();
-}
-
 /// Chains that are pruned, rows that are copied in, frozen, moved to other pages, locked.
 void change_heap(sql_session& session, const std::string& conninfo) {
   std::string lines;
@@ -108,7 +88,7 @@ void work_on_tiny_indexes(workload_run& run) {
   grow_and_shrink_btree(session, conninfo);
   deduplicate(session);
   fill_hash_buckets(session);
-  insert_on_conflict(session, conninfo);
+  run_speculative_workload(conninfo, "tiny", 2);
   change_heap(session, conninfo);
   work_on_tiny_trees(session);
 }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <future>
+#include <stdexcept>
 
 #include "tests/support/workload_session.hpp"
 
@@ -135,28 +136,14 @@ void lock_rows(const std::string& conninfo, const std::string& schema) {
   a.execute("rollback");
   run_each(a, {"vacuum (freeze) locked", "select * from locked where id = 7 for update",
                "update locked set v = -1 where id = 7", "vacuum (freeze) locked"});
-}
-
-/// Speculative insertions, confirmed and taken back: sessions that meet at the same keys, whose
-/// index takes its time.
-void insert_on_conflict(const std::string& conninfo, const std::string& schema) {
-  workload_session session(conninfo, schema);
-  session.execute(
-      "create function slow(i int) returns int language plpgsql immutable as "
-      "'begin perform pg_sleep(0.001); return i; end'");
-  session.execute("create table upserted (k int, v text)");
-  session.execute("create unique index on upserted (slow(k))");
-  std::vector<std::future<void>> sessions;
-  for (int number = 0; number < 4; ++number)
-    sessions.push_back(std::async(std::launch::async, [&, number] {
-      workload_session session(conninfo, schema);
-      for (int key = 0; key < 50; ++key)
-        session.execute(
-            fmt::format("insert into upserted values ({}, repeat('{}', 3000)) on "
-                        "conflict (slow(k)) do update set v = excluded.v || '!'",
-                        key, number));
-    }));
-  for (auto& done : sessions) done.get();
+  // Frozen rows that still say that two commands of one transaction inserted and deleted them.
+  run_each(a, {"begin", "insert into locked select i, 0 from generate_series(1000, 1020) i",
+               "savepoint s", "delete from locked where id >= 1000", "rollback to s", "commit",
+               "vacuum (freeze) locked",
+               "select * from locked where id between 1000 and 1005 "
+               "for update",
+               "update locked set v = 1 where id between 1004 and 1010",
+               "delete from locked where id > 1015"});
 }
 
 /// Subtransactions by the hundred, some of them rolled back; catalog changes; rewrites of tables
@@ -205,9 +192,45 @@ void run_heap_workload(const std::string& conninfo, unsigned seed) {
   update_and_prune(session);
   session.execute("checkpoint");
   lock_rows(conninfo, schema);
-  insert_on_conflict(conninfo, schema);
+  run_speculative_workload(conninfo, schema, 12);
   session.execute("checkpoint");
   change_catalogs(session);
+}
+
+void run_speculative_workload(const std::string& conninfo, const std::string& schema, int rounds) {
+  constexpr int sessions = 3;
+  workload_session gate(conninfo, schema);
+  // An index whose entries wait at a gate: each session's second look at its key is that of the
+  // entry that it is about to make, when its row is in the table already.
+  run_each(gate,
+           {"create function gated(i int) returns int language plpgsql immutable as "
+            "'declare look int := "
+            "coalesce(nullif(current_setting(''work.look'', true), ''''), ''0'')::int + 1; begin "
+            "perform set_config(''work.look'', look::text, false); "
+            "perform pg_advisory_lock_shared(look), pg_advisory_unlock_shared(look); "
+            "return i; end'",
+            "create table upserted (k int, v text)", "create unique index on upserted (gated(k))"});
+  for (int key = 0; key < rounds; ++key) {
+    gate.execute("select pg_advisory_lock(2)");
+    std::vector<std::future<void>> done;
+    for (int number = 0; number < sessions; ++number)
+      done.push_back(std::async(std::launch::async, [&conninfo, &schema, key, number] {
+        workload_session session(conninfo, schema);
+        run_each(session,
+                 {"set work.look = 0",
+                  fmt::format("insert into upserted values ({}, repeat('{}', 300)) on conflict "
+                              "(gated(k)) do update set v = excluded.v || '!'",
+                              key, number)});
+      }));
+    const bool met = wait_until([&gate] {
+      return gate.value(
+                 "select count(*) from pg_locks where locktype = 'advisory' "
+                 "and not granted") == std::to_string(sessions);
+    });
+    gate.execute("select pg_advisory_unlock(2)");
+    for (auto& one : done) one.get();
+    if (!met) throw std::runtime_error("the sessions did not meet at a key");
+  }
 }
 
 void run_visibility_workload(const std::string& conninfo) {
