@@ -128,6 +128,9 @@ using supervisor_actor = control_actor::extend<
     caf::reacts_to<changed_atom, compute_info>,
     // A receiver (its compute's name) streams, where the problem is empty; else why it does not.
     caf::reacts_to<stream_atom, std::string, std::string>,
+    // The server of a compute was promoted: its WAL is of this pg_timeline from the LSN on, up to
+    // which all is here. Answers once that is recorded.
+    caf::replies_to<plan_atom, std::string, uint32_t, lsn>::with<lsn>,
     // INTERNAL: restarts what is to be restarted.
     caf::reacts_to<watch_atom>>;
 

@@ -50,7 +50,7 @@ result<void> check_server(const server_identity& found, const expected_server& e
   if (found.segment_size_bytes != expected.segment_size_bytes)
     return fail(errc::conflict, fmt::format("the server's WAL segments have {} bytes, expected {}",
                                             found.segment_size_bytes, expected.segment_size_bytes));
-  if (found.timeline != expected.timeline)
+  if (found.timeline < expected.timeline)
     return fail(errc::conflict, fmt::format("the server is on pg_timeline {}, expected {}: its "
                                             "history is another one",
                                             static_cast<uint32_t>(found.timeline),
@@ -138,6 +138,17 @@ result<server_identity> replication_connection::identify() {
     return tl::unexpected<error>(failure("SHOW wal_segment_size"));
   ZENITH_TRY_ASSIGN(identity.segment_size_bytes, parse_segment_size(PQgetvalue(shown.get(), 0, 0)));
   return identity;
+}
+
+result<std::vector<backup::past_pg_timeline>> replication_connection::history_of(
+    pg_timeline timeline) {
+  const std::string command = "TIMELINE_HISTORY " + std::to_string(static_cast<uint32_t>(timeline));
+  const auto row = execute(connection_.get(), command);
+  if (PQresultStatus(row.get()) != PGRES_TUPLES_OK || PQntuples(row.get()) != 1 ||
+      PQnfields(row.get()) != 2)
+    return tl::unexpected<error>(failure(command));
+  return backup::parse_pg_history(
+      {PQgetvalue(row.get(), 0, 1), static_cast<size_t>(PQgetlength(row.get(), 0, 1))});
 }
 
 result<void> replication_connection::ensure_slot(const std::string& slot) {

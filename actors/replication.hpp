@@ -7,7 +7,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "storage/backup/pg_history.hpp"
 #include "storage/base/bytes.hpp"
 #include "storage/base/ids.hpp"
 #include "storage/base/lsn.hpp"
@@ -33,8 +35,9 @@ struct expected_server {
   uint32_t segment_size_bytes = 0;
 };
 
-/// Whether it is a server that may write to a timeline of this cluster and pg_timeline. Errors:
-/// unsupported (another major version), conflict; they say expected and found.
+/// Whether it is a server that may write to a timeline of this cluster; one on a later pg_timeline
+/// may, if its history says so (follow_plan.hpp). Errors: unsupported (another major version),
+/// conflict; they say expected and found.
 result<void> check_server(const server_identity& found, const expected_server& expected);
 /// Whether it still has all of the WAL that was received from it. Error: conflict.
 result<void> check_nothing_lost(const server_identity& found, lsn received);
@@ -58,6 +61,8 @@ class replication_connection {
 
   /// IDENTIFY_SYSTEM, and how long its WAL segments are.
   result<server_identity> identify();
+  /// The pg_timelines before one of the server's.
+  result<std::vector<backup::past_pg_timeline>> history_of(pg_timeline timeline);
   /// Makes the slot with its WAL reserved, where it does not exist.
   result<void> ensure_slot(const std::string& slot);
   result<void> start(const std::string& slot, lsn from, pg_timeline timeline);

@@ -67,6 +67,9 @@ supervisor::behavior_type supervisor::make_behavior() {
       [this](stream_atom, const std::string& compute, const std::string& problem) {
         stream_changed(compute, problem);
       },
+      [this](plan_atom, const std::string& compute, uint32_t next, lsn at) {
+        return follow_promotion(compute, pg_timeline{next}, at);
+      },
       [this](watch_atom) { start_missing_receivers(); },
   };
 }

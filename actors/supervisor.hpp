@@ -121,6 +121,7 @@ class supervisor : public supervisor_actor::base {
   static std::string receiver_name_of(const timeline_id& id) { return "zenith_" + to_string(id); }
   void stream_changed(const std::string& name, const std::string& problem);
   void start_receiver(compute_entry& entry);
+  caf::result<lsn> follow_promotion(const std::string& compute, pg_timeline next, lsn at);
   void stop_receiver(compute_entry& entry);
   /// Answers those who wait for the stream by what is known of it now.
   void answer_waiting(compute_entry& entry);

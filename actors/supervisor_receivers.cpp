@@ -29,6 +29,7 @@ void supervisor::start_receiver(compute_entry& entry) {
   how.slot = receiver_name_of(*id);
   how.application = how.slot;
   how.expected = {metadata->system, metadata->current_pg_timeline(), metadata->segment_size_bytes};
+  how.pg_timelines = metadata->pg_timelines;
   how.chunk_size_max_bytes = parameters_.settings.size_bytes("receiver_chunk_max");
   how.unsynced_max_bytes = parameters_.settings.size_bytes("unsynced_wal_max");
   how.status_interval = parameters_.settings.duration("receiver_status_interval");
@@ -36,6 +37,37 @@ void supervisor::start_receiver(compute_entry& entry) {
   how.backoff_max = parameters_.settings.duration("receiver_backoff_max");
   entry.receiver = spawn<caf::detached + caf::monitored>(wal_receiver, how, *timeline,
                                                          actor_cast<supervisor_actor>(this));
+}
+
+caf::result<lsn> supervisor::follow_promotion(const std::string& name, pg_timeline next, lsn at) {
+  auto entry = compute_named(name);
+  if (!entry) return to_caf(entry.error());
+  const auto id = parse_timeline_id((*entry)->info.timeline);
+  if (!id) return to_caf(id.error());
+  const auto timeline = timeline_of(*id);
+  if (!timeline) return to_caf(timeline.error());
+  auto promise = make_response_promise<lsn>();
+  const auto failed = [promise](caf::error& failure) { deliver(promise, std::move(failure)); };
+  // The end is durable before anything durable says what follows it.
+  request(*timeline, caf::infinite, point_atom::value, repository::point_query{})
+      .then(
+          [=, this, id = *id, timeline = *timeline](const point_found& end) {
+            auto updated = names().timeline(id);
+            if (!updated) return deliver(promise, to_caf(updated.error()));
+            if (end.at != at || updated->current_pg_timeline() >= next)
+              return deliver(promise, to_caf({errc::conflict, "timeline " + to_string(id) +
+                                                                  " has changed meanwhile"}));
+            updated->pg_timelines.push_back({next, at});
+            if (auto written = names().update_timeline(*updated); !written)
+              return deliver(promise, to_caf(written.error()));
+            spdlog::info("timeline {}: pg_timeline {} from {} on, for {} was promoted",
+                         to_string(id), static_cast<uint32_t>(next), to_string(at), name);
+            const auto record = std::make_shared<const repository::timeline_metadata>(*updated);
+            request(timeline, caf::infinite, plan_atom::value, metadata_ptr{record})
+                .then([promise](lsn end) { deliver(promise, end); }, failed);
+          },
+          failed);
+  return promise;
 }
 
 void supervisor::stop_receiver(compute_entry& entry) {

@@ -86,9 +86,32 @@ class receiver {
         .receive([&](lsn at) { from = at; },
                  [&](caf::error& failure) { from = tl::unexpected<error>(from_caf(failure)); });
     ZENITH_TRY(from);
+    ZENITH_TRY(follow_promotions(connection, server, *from));
     ZENITH_TRY(check_nothing_lost(server, *from));
     sent_ = *from;
     return connection.start(how_.slot, *from, how_.expected.timeline);
+  }
+
+  // Up to the server's pg_timeline, as far as all of the WAL before it is here.
+  result<void> follow_promotions(replication_connection& connection, const server_identity& server,
+                                 lsn end) {
+    if (server.timeline == how_.expected.timeline) return {};
+    ZENITH_TRY_ASSIGN(const auto history, connection.history_of(server.timeline));
+    while (how_.expected.timeline != server.timeline) {
+      ZENITH_TRY_ASSIGN(const auto plan, repository::plan_following(how_.pg_timelines, end,
+                                                                    server.timeline, history));
+      if (!plan.now) return {};
+      result<void> recorded;
+      self_
+          ->request(supervisor_, caf::infinite, plan_atom::value, how_.compute,
+                    static_cast<uint32_t>(plan.next), plan.left_at)
+          .receive([](lsn) {},
+                   [&](caf::error& failure) { recorded = tl::unexpected(from_caf(failure)); });
+      ZENITH_TRY(recorded);
+      how_.pg_timelines.push_back({plan.next, plan.left_at});
+      how_.expected.timeline = plan.next;
+    }
+    return {};
   }
 
   // One look at the socket: takes what is there, passes it on, reports.

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "storage/io/durable_file.hpp"
 #include "storage/layers/image_layer.hpp"
@@ -196,9 +197,31 @@ result<lsn> timeline_store::sync() {
   return durable();
 }
 
+// What a promoted server wrote lies in other files, and is taken only while it runs.
+result<void> timeline_store::check_not_promoted(const path& pg_wal) const {
+  auto entries = files_->list(pg_wal);
+  if (!entries && entries.error().code == errc::not_found) return {};
+  if (!entries) return tl::unexpected<error>(entries.error());
+  for (const directory_entry& entry : *entries) {
+    uint32_t number = 0;
+    const char* const name = entry.name.data();
+    const auto [end, failure] = std::from_chars(name, name + entry.name.size(), number, 16);
+    if (failure != std::errc{} || std::string_view(end) != ".history" ||
+        number <= static_cast<uint32_t>(metadata_.current_pg_timeline()))
+      continue;
+    return fail(errc::conflict,
+                fmt::format("{} shows that the server went on as pg_timeline {}, expected {}: "
+                            "start it, so that it is followed there",
+                            (pg_wal / entry.name).string(), number,
+                            static_cast<uint32_t>(metadata_.current_pg_timeline())));
+  }
+  return {};
+}
+
 result<void> timeline_store::drain(const path& pg_wal) {
   const uint32_t segment_size = metadata_.segment_size_bytes;
   ZENITH_TRY(begin_stream());
+  ZENITH_TRY(check_not_promoted(pg_wal));
   for (lsn at = end();;) {
     const path name = pg_wal / pg::segment_file_name(metadata_.current_pg_timeline(),
                                                      at.value() / segment_size, segment_size);

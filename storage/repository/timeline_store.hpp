@@ -122,6 +122,7 @@ class timeline_store {
   result<void> read_wal();
   result<void> ingest_whole_records();
   result<void> append_in_segments(lsn at, byte_view data);
+  result<void> check_not_promoted(const path& pg_wal) const;
   result<void> check_follows(lsn at, byte_view data) const;
   wal::decoder decoder_from(lsn start, lsn previous) const;
   result<point_found> find_position(lsn asked) const;

@@ -44,6 +44,7 @@ inline supervisor_actor::behavior_type stand_in_supervisor(
       [](lookup_atom, const text&) -> caf::result<timeline_actor> { return unused(); },
       [](changed_atom, const compute_info&) {},
       [=](stream_atom, const text&, const text& problem) { on_problem(problem); },
+      [](plan_atom, const text&, uint32_t, lsn) -> caf::result<lsn> { return unused(); },
       [](watch_atom) {},
   };
 }

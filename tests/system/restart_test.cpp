@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <atomic>
+#include <fstream>
 #include <thread>
 
 #include "tests/support/postgres_server.hpp"
@@ -20,6 +21,10 @@ class restarts : public ::testing::Test {
     execute("create table t(a int)");
   }
 
+  static void write_signal(const std::filesystem::path& pgdata) {
+    std::ofstream(pgdata / "standby.signal");
+    give_to_database_user(pgdata / "standby.signal");
+  }
   std::string value(const std::string& sql) { return sql_session(main).value(sql); }
   void execute(const std::string& sql) { sql_session(main).execute(sql); }
   // What a branch of now holds: the node's own truth.
@@ -125,6 +130,50 @@ TEST_F(restarts, nothing_that_was_acknowledged_is_missing_after_the_node_was_kil
     EXPECT_GE(kept, acknowledged.load());
     EXPECT_LE(kept, acknowledged.load() + 1);
   }
+}
+
+TEST_F(restarts, a_server_that_its_owner_promoted_is_followed_on_its_new_pg_timeline) {
+  execute("insert into t values (1)");
+  repository.run_ok({"pg", "stop", "main"});
+  const auto pgdata = repository.zenith_directory() / "computes" / "main" / "pgdata";
+  write_signal(pgdata);
+  repository.run_ok({"pg", "start", "main"});
+  EXPECT_EQ(value("select pg_is_in_recovery()"), "t");
+  EXPECT_EQ(value("select pg_promote()"), "t");
+  execute("insert into t values (2)");
+  EXPECT_EQ(value("select left(pg_walfile_name(pg_current_wal_lsn()), 8)"), "00000002");
+  EXPECT_EQ(rows_in_new_branch("after"), "2");
+  // It is what the timeline is from there on.
+  repository.run_ok({"stop"});
+  repository.run_ok({"start"});
+  repository.run_ok({"pg", "start", "main"});
+  execute("insert into t values (3)");
+  EXPECT_EQ(rows_in_new_branch("later"), "3");
+}
+
+TEST_F(restarts, a_promoted_server_that_lacks_wal_is_refused_with_both_lsns) {
+  execute("insert into t values (1)");
+  repository.run_ok({"pg", "stop", "main"});
+  const auto pgdata = repository.zenith_directory() / "computes" / "main" / "pgdata";
+  const auto copy = repository.scratch() / "copy";
+  run_ok({"cp", "-a", pgdata.string(), copy.string()});
+  repository.run_ok({"pg", "start", "main"});
+  execute("insert into t values (2)");
+  repository.run_ok({"pg", "stop", "main"});
+  std::filesystem::remove_all(pgdata);
+  run_ok({"cp", "-a", copy.string(), pgdata.string()});
+  write_signal(pgdata);
+  const auto behind = repository.run({"pg", "start", "main"});
+  EXPECT_EQ(behind.exit_code, 1);
+  EXPECT_NE(behind.errors.find("the server lost what it had confirmed"), std::string::npos)
+      << behind.errors;
+  EXPECT_EQ(value("select pg_promote()"), "t");
+  std::string problem;
+  EXPECT_TRUE(wait_until([&] {
+    problem = repository.run_ok({"status"})["timelines"][0]["problem"];
+    return problem.find("left pg_timeline 1 at 0/") != std::string::npos &&
+           problem.find("holds WAL of pg_timeline 1 up to 0/") != std::string::npos;
+  })) << problem;
 }
 
 TEST_F(restarts, a_server_of_another_cluster_is_refused_with_both_system_identifiers) {
