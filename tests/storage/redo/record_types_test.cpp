@@ -126,7 +126,24 @@ void expect_checked_pages(const replay_report& report) {
   EXPECT_EQ(report.wal_error, "");
 }
 
-TEST(record_types, all_that_postgresql_writes_lead_to_its_own_pages_and_state) {
+struct one_run {
+  uint32_t seed;  ///< added to the tests' own
+  workload_size size;
+  bool always;  ///< not at the full level only
+};
+
+class record_types : public ::testing::TestWithParam<one_run> {};
+
+INSTANTIATE_TEST_SUITE_P(tiny, record_types,
+                         ::testing::Values(one_run{0, workload_size::tiny, true},
+                                           one_run{1, workload_size::tiny, false},
+                                           one_run{2, workload_size::tiny, false}));
+INSTANTIATE_TEST_SUITE_P(normal, record_types,
+                         ::testing::Values(one_run{0, workload_size::normal, false},
+                                           one_run{1, workload_size::normal, false}));
+
+TEST_P(record_types, all_that_postgresql_writes_lead_to_its_own_pages_and_state) {
+  if (!GetParam().always && !full_test_level()) GTEST_SKIP() << "ZENITH_TEST_LEVEL=full runs it";
   const temporary_directory directory;
   observed_server observed(
       "wal_level = logical\nwal_consistency_checking = 'all'\nwal_compression = lz4\n"
@@ -138,8 +155,8 @@ TEST(record_types, all_that_postgresql_writes_lead_to_its_own_pages_and_state) {
     fs::copy(server.data() / folder, directory / folder, fs::copy_options::recursive);
   server.start();
   postgres_server_host host(server);
-  const hard_workload_options options{
-      .seed = test_seed(), .size = full_test_level() ? workload_size::normal : workload_size::tiny};
+  const hard_workload_options options{test_seed() + GetParam().seed, GetParam().size};
+  SCOPED_TRACE(fmt::format("seed {}", options.seed));
   run_hard_workload(host, options);
   run_server_events(server, options);
   observed.stop_and_replay();
