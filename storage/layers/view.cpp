@@ -220,7 +220,7 @@ result<void> view::block_at(const key& k, lsn at, page& into, unsigned depth) co
       if (cached.data)
         into = *cached.data;
       else
-        ZENITH_TRY(copied_block_at(k, hidden, at, into, depth));
+        ZENITH_TRY(common_block_at(k, hidden, at, into, depth));
       break;
     case state_kind::zero:
     case state_kind::absent:
@@ -234,18 +234,36 @@ result<void> view::block_at(const key& k, lsn at, page& into, unsigned depth) co
   return {};
 }
 
-result<void> view::copied_block_at(const key& k, lsn hidden, lsn at, page& into,
+result<void> view::common_block_at(const key& k, lsn hidden, lsn at, page& into,
                                    unsigned depth) const {
-  key_history history;
   const key whole = key::all_blocks(k.relation(), k.relation_fork());
-  for (const layer_reference& one : layers_) {
-    auto collected = one.data->collect(whole, hidden, std::min(at, one.until), history);
-    if (!collected) return failed(k, at, collected.error());
-    if (history.state != state_kind::open) break;
-  }
+  key_history history;
   // A block inside the fork that nothing has written is a page of zeros, as in PostgreSQL.
   into.data.fill(std::byte{0});
+  for (lsn until = at;; until = history.records.front().end - 1) {
+    history.clear();
+    for (const layer_reference& one : layers_) {
+      auto collected = one.data->collect(whole, hidden, std::min(until, one.until), history);
+      if (!collected) return failed(k, at, collected.error());
+      if (history.state != state_kind::open) break;
+    }
+    if (history.records.empty()) break;
+    // What this record found there is older; what it added it has made.
+    if (depth == copy_depth_limit) return failed(k, at, too_deep(history));
+    const lsn start = history.records.front().start;
+    auto before = relation_at(k.relation(), k.relation_fork(), start, depth + 1);
+    if (!before) return failed(k, at, before.error());
+    if (*before && k.d < (*before)->blocks()) continue;
+    scratch& work = scratch_of(depth + 1);
+    work.history.records.push_back(history.records.front());
+    return apply_records(k, at, work, into);
+  }
   if (history.state != state_kind::copy) return {};
+  return copied_block_at(k, at, history, into, depth);
+}
+
+result<void> view::copied_block_at(const key& k, lsn at, const key_history& history, page& into,
+                                   unsigned depth) const {
   if (depth == copy_depth_limit) return failed(k, at, too_deep(history));
   const key from = key::block(history.source.relation(), history.source.relation_fork(), k.d);
   auto size = relation_at(from.relation(), from.relation_fork(), history.source_lsn, depth + 1);

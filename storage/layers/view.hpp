@@ -73,9 +73,13 @@ class view {
   result<std::optional<relation_state>> relation_at(const relation_id& relation, fork_number fork,
                                                     lsn at, unsigned depth) const;
   result<void> block_at(const key& k, lsn at, page& into, unsigned depth) const;
-  /// A block that has no version of its own: what the fork was copied from has it, or nobody has.
-  /// `hidden`: copies up to here do not count.
-  result<void> copied_block_at(const key& k, lsn hidden, lsn at, page& into, unsigned depth) const;
+  /// A block that has no version of its own: what the fork was copied from has it, or the record
+  /// that made the fork so long makes it, or it is zeros. `hidden`: what was up to here does not
+  /// count.
+  result<void> common_block_at(const key& k, lsn hidden, lsn at, page& into, unsigned depth) const;
+  /// The same block of the fork that this history says it is a copy of.
+  result<void> copied_block_at(const key& k, lsn at, const key_history& history, page& into,
+                               unsigned depth) const;
   result<bool> slru_page_at(const key& k, lsn at, page& into, unsigned depth) const;
   result<bool> exists_at(const key& k, lsn at) const;
   result<void> apply_records(const key& k, lsn at, scratch& work, page& into) const;

@@ -33,7 +33,9 @@ class change_sink {
  public:
   virtual ~change_sink() = default;
 
-  /// redo::apply(record, k, page) gives k's next version.
+  /// redo::apply(record, k, page) gives k's next version. Where k is all blocks of a fork (effect:
+  /// initialises), it does so of each block by which the record makes the fork longer, and which
+  /// has no version of its own from it.
   virtual void put_record(const key& k, record_effect effect) = 0;
   /// k's next version is this value (shape: key_kind's comment).
   virtual void put_value(const key& k, bytes value) = 0;

@@ -115,8 +115,8 @@ result<void> ingest_cleared_visibility(const pg::record& record, change_sink& si
     if (i == 1 && map_block == visibility_position_of(cleared.entries[0].heap_block).map_block)
       continue;
     // vm_extend fills the file with initialised pages up to the one that is wanted.
-    for (block_number added = state->blocks(); added < map_block; ++added)
-      sink.put_record(key::block(cleared.relation, fork_number::vm, added),
+    if (state->blocks() < map_block)
+      sink.put_record(key::all_blocks(cleared.relation, fork_number::vm),
                       record_effect::initialises);
     sink.put_record(key::block(cleared.relation, fork_number::vm, map_block),
                     map_block < old_size ? record_effect::changes : record_effect::initialises);

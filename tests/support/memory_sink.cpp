@@ -27,6 +27,7 @@ memory_sink::memory_sink() {
 
 result<void> memory_sink::replay(const pg::record& record) {
   record_ = &record;
+  added_.reset();
   changed_.clear();
   ++counts_.records;
   auto done = redo::ingest(record, *this);
@@ -85,6 +86,10 @@ const memory_sink::block_version* memory_sink::visible_block(const key& k) const
 void memory_sink::put_record(const key& k, redo::record_effect effect) {
   ++counts_.put_records;
   changed_.push_back(k);
+  if (k.is_all_blocks()) {
+    added_ = k;
+    return;
+  }
   page content;
   bool failed_before = page_errors_.contains(k);
   if (effect == redo::record_effect::changes) {
@@ -155,9 +160,21 @@ void memory_sink::put_relation(const relation_id& relation, fork_number fork,
   ++counts_.put_relations;
   changed_.push_back(key::size(relation, fork));
   if (state) {
+    const block_number old_size = blocks(relation, fork).value_or(0);
+    const block_number new_size = state->blocks();
     relations_[key::size(relation, fork)] = std::move(*state);
+    if (added_ == key::all_blocks(relation, fork)) make_added_blocks(*added_, old_size, new_size);
   } else {
     relations_.erase(key::size(relation, fork));
+  }
+}
+
+void memory_sink::make_added_blocks(const key& all, block_number old_size, block_number new_size) {
+  for (block_number block = old_size; block < new_size; ++block) {
+    const key k = key::block(all.relation(), all.relation_fork(), block);
+    if (const auto found = blocks_.find(k);
+        found == blocks_.end() || found->second.written != record_->end)
+      put_record(k, redo::record_effect::initialises);
   }
 }
 

@@ -74,7 +74,11 @@ class memory_sink final : public redo::change_sink {
   /// The block's content now, where a version of it counts.
   const block_version* visible_block(const key& k) const;
 
+  /// The blocks by which this record makes a fork longer, where it makes all of them.
+  void make_added_blocks(const key& all, block_number old_size, block_number new_size);
+
   const pg::record* record_ = nullptr;  // the one that is being ingested
+  std::optional<key> added_;            // what it makes: all blocks that it adds to this fork
   std::map<key, bytes> values_;
   std::map<key, relation_state> relations_;
   std::map<key, block_version> blocks_;

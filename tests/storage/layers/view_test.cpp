@@ -289,6 +289,33 @@ TEST_F(view_test, a_copy_of_a_fork_is_its_blocks_as_they_were_then) {
   EXPECT_EQ(p.data, page{}.data);
 }
 
+TEST_F(view_test, a_record_may_make_all_the_blocks_that_it_adds_and_no_older_one) {
+  const auto main = fork_number::main;
+  const key all = key::all_blocks(table, main);
+  const lsn first = put(all, image_record(3, 'a'), record_effect::initialises);
+  auto state = relation_state::of_base(10);
+  state.extend(20);
+  layer_->put_value(key::size(table, main), first, state.encode());
+  const lsn second = put(all, image_record(15, 'b'), record_effect::initialises);
+  state.extend(30);
+  layer_->put_value(key::size(table, main), second, state.encode());
+  const view v = seen();
+  page p;
+  for (const block_number old : {3u, 9u}) {
+    ASSERT_TRUE(v.read_page(table, main, old, second, p));
+    EXPECT_EQ(p.data, page{}.data);
+  }
+  // These records have nothing for a block that they do not name; their refusal tells which of
+  // them was asked.
+  const auto asked = [&](block_number block) {
+    return v.read_page(table, main, block, second, p).error().message;
+  };
+  for (const block_number added : {10u, 15u, 19u})
+    EXPECT_NE(asked(added).find("at " + to_string(first - 64) + ":"), std::string::npos);
+  for (const block_number added : {20u, 29u})
+    EXPECT_NE(asked(added).find("at " + to_string(second - 64) + ":"), std::string::npos);
+}
+
 TEST_F(view_test, a_fork_that_is_a_copy_of_itself_is_an_error_and_no_endless_loop) {
   now_ = now_ + 64;
   const key all = key::all_blocks(table, fork_number::main);

@@ -7,6 +7,7 @@
 
 #include "storage/postgres/pg_headers.hpp"
 extern "C" {
+#include <access/heapam_xlog.h>
 #include <access/xlog_internal.h>
 #include <catalog/pg_control.h>
 #include <catalog/storage_xlog.h>
@@ -66,6 +67,20 @@ TEST(hostile_record, a_fork_that_does_not_exist_is_not_created) {
               std::string::npos);
     EXPECT_EQ(sink.counts().put_relations, 0u);
   }
+}
+
+TEST(hostile_record, a_high_block_makes_a_visibility_map_of_few_versions) {
+  const relation_id table{1663, 5, 16384};
+  remembering_sink sink;
+  sink.values[key::next_full_xid()] = bytes(8, std::byte{1});
+  made_record record(rm::heap, XLOG_HEAP_INSERT);
+  record.block(0, table, UINT32_MAX - 1)
+      .data(bytes(8))
+      .main(xl_heap_insert{1, XLH_INSERT_ALL_VISIBLE_CLEARED}, SizeOfHeapInsert);
+  const auto done = redo::ingest(record, sink);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_GT(sink.relations[key::size(table, fork_number::vm)]->blocks(), 100'000u);
+  EXPECT_LT(sink.records.size(), 10u);
 }
 
 TEST(hostile_record, a_database_with_the_longest_fork_there_is_is_copied_by_one_version) {

@@ -33,6 +33,10 @@ class map_keeper final : public change_sink {
   void put_record(const key& k, record_effect effect) override {
     if (k.kind != key_kind::relation_block || k.relation_fork() != fork_number::vm) return;
     if (k.c < first_normal_oid) return;
+    if (k.is_all_blocks()) {
+      added_ = k;
+      return;
+    }
     auto& p = pages[k];
     if (effect == record_effect::initialises) p = page{};
     if (const auto applied = apply(record_, k, p); !applied)
@@ -40,6 +44,11 @@ class map_keeper final : public change_sink {
   }
   void put_relation(const relation_id& relation, fork_number fork,
                     std::optional<relation_state> state) override {
+    if (state && added_ == key::all_blocks(relation, fork))
+      for (block_number block = 0; block < state->blocks(); ++block)
+        if (const auto k = key::block(relation, fork, block); !pages.contains(k))
+          put_record(k, record_effect::initialises);
+    added_.reset();
     const auto first = key::block(relation, fork, state ? state->blocks() : 0);
     const auto last = key::block(relation, fork, UINT32_MAX);
     pages.erase(pages.lower_bound(first), pages.upper_bound(last));
@@ -66,6 +75,7 @@ class map_keeper final : public change_sink {
   }
 
  private:
+  std::optional<key> added_;
   const pg::record& record_;
   // Where everything else begins does not matter here; records only need something to change.
   std::map<key, bytes> values_{{key::control(), pg::encode_control_data({})},
