@@ -154,11 +154,17 @@ static void shift_items(page& p, size_t before, ptrdiff_t by_bytes, bool every) 
   std::byte* items = p.begin() + upper;
   std::memmove(items + by_bytes, items, before - upper);
   store_u16(p, upper_at, static_cast<size_t>(static_cast<ptrdiff_t>(upper) + by_bytes));
-  for (size_t number = 1; number <= max_offset(p); ++number) {
-    line_pointer l = get(p, number);
-    if ((!every && !has_storage(l)) || l.offset > before) continue;
-    l.offset = static_cast<uint16_t>(l.offset + by_bytes);
-    put(p, number, l);
+  // On raw line pointers, with no branch: a page has hundreds of them, in no order.
+  constexpr uint32_t offset_mask = 0x7FFF;
+  constexpr uint32_t length_shift = 17;
+  const size_t last = max_offset(p);
+  for (size_t number = 1; number <= last; ++number) {
+    std::byte* const at = p.begin() + line_pointer_offset(number);
+    const auto raw = load<uint32_t>(at);
+    const bool follows = (every | (raw >> length_shift != 0)) &
+                         ((raw & offset_mask) <= static_cast<uint32_t>(before));
+    const uint32_t moved = raw + (follows ? static_cast<uint32_t>(by_bytes) : 0);
+    store(at, (raw & ~offset_mask) | (moved & offset_mask));
   }
 }
 
