@@ -265,7 +265,8 @@ result<void> backup_writer::write_wal_and_control() {
 result<base_backup_summary> write_base_backup(const layers::view& view, const wal::wal_source* wal,
                                               const base_backup_options& options,
                                               backup_sink& sink) {
-  return backup_writer{view, wal, options, sink}.run();
+  const layers::view scan = view.for_scan();
+  return backup_writer{scan, wal, options, sink}.run();
 }
 
 }  // namespace zenith::backup

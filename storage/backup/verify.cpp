@@ -342,7 +342,8 @@ result<void> verifier::compare_slru(slru_kind slru, const std::set<uint32_t>& ou
 
 result<verify_report> verify(const layers::view& view, lsn at, file_system& files,
                              const path& directory, const verify_options& options) {
-  return verifier{view, at, files, directory, options}.run();
+  const layers::view scan = view.for_scan();
+  return verifier{scan, at, files, directory, options}.run();
 }
 
 }  // namespace zenith::backup

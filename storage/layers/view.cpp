@@ -70,6 +70,12 @@ view::view(std::vector<layer_reference> layers, lsn from, lsn until,
       checksums_(checksums),
       unknown_(unknown) {}
 
+view view::for_scan() const {
+  view scan = *this;
+  scan.fills_cache_ = false;
+  return scan;
+}
+
 view::scratch& view::scratch_of(unsigned depth) {
   static thread_local std::array<std::unique_ptr<scratch>, copy_depth_limit + 1> all;
   if (!all[depth]) all[depth] = std::make_unique<scratch>();
@@ -230,7 +236,7 @@ result<void> view::block_at(const key& k, lsn at, page& into, unsigned depth) co
   if (history.records.empty()) return {};
   ZENITH_TRY(apply_records(k, at, work, into));
   if (checksums_ == page_checksums::on) pg::set_page_checksum(into, k.d);
-  if (cache_) cache_->put(newest_layer, k, history.records.front().end, into);
+  if (cache_ && fills_cache_) cache_->put(newest_layer, k, history.records.front().end, into);
   return {};
 }
 

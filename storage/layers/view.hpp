@@ -35,6 +35,10 @@ class view {
        std::shared_ptr<page_cache> cache = nullptr, page_checksums checksums = page_checksums::off,
        unknown_keys unknown = unknown_keys::refused);
 
+  /// The same for a reader that goes through everything once: what is in the cache is taken from
+  /// there, and nothing is put there, which costs more than most redo and helps nobody after it.
+  view for_scan() const;
+
   /// The oldest and the newest LSN that can be asked for, both included.
   lsn from() const { return from_; }
   lsn until() const { return until_; }
@@ -90,6 +94,7 @@ class view {
   std::shared_ptr<page_cache> cache_;
   page_checksums checksums_;
   unknown_keys unknown_;
+  bool fills_cache_ = true;
 };
 
 using view_ptr = std::shared_ptr<const view>;

@@ -370,6 +370,18 @@ TEST_F(view_test, a_page_read_again_where_nothing_changed_comes_from_the_cache) 
   EXPECT_EQ(cache->hits(), 1u);
 }
 
+TEST_F(view_test, a_scan_takes_pages_from_the_cache_and_puts_none_there) {
+  put_image(3, 'a');
+  put_image(4, 'x');
+  const auto cache = std::make_shared<page_cache>(size_t{1} << 20);
+  const view v = seen(cache);
+  const view scan = v.for_scan();
+  read(scan, 3, now_);
+  EXPECT_EQ(cache->size_bytes(), 0u);
+  read(v, 4, now_);
+  read(scan, 4, now_);
+  EXPECT_EQ(cache->hits(), 1u);
+}
 TEST_F(view_test, values_and_keys_are_those_that_exist_at_the_lsn) {
   const lsn first = now_ + 8;
   layer_->put_value(key::two_phase(5), first, as_bytes("five"));
