@@ -4,6 +4,9 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <tuple>
+
 #include "actors/errors.hpp"
 #include "actors/timeline.hpp"
 
@@ -164,6 +167,8 @@ node_status supervisor::status() const {
     }
     status.timelines.push_back(std::move(one));
   }
+  std::ranges::sort(status.timelines, {},
+                    [](const timeline_status& one) { return std::tie(one.branch, one.id); });
   for (const error& damage : names().damaged()) {
     timeline_status one;
     one.state = "failed";
@@ -209,7 +214,8 @@ caf::result<std::string> supervisor::shut_down() {
 
 void supervisor::stop_next_compute(caf::typed_response_promise<std::string> done) {
   for (auto& [name, entry] : computes_) {
-    if (entry.info.state != "running") continue;
+    // One that is starting is stopped once it has: its actor does one thing after the other.
+    if (entry.info.state != "running" && entry.info.state != "starting") continue;
     stop_and_drain(name, /*immediate=*/false, [this, done, name = name](auto stopped) {
       if (!stopped) {
         spdlog::error("compute {}: {}", name, stopped.error().message);

@@ -93,6 +93,10 @@ void supervisor::stream_changed(const std::string& name, const std::string& prob
   const auto found = computes_.find(name);
   if (found == computes_.end()) return;
   compute_entry& entry = found->second;
+  // What a former receiver said last may come late.
+  if (!entry.receiver || !current_sender() ||
+      entry.receiver.address() != current_sender()->address())
+    return;
   entry.streaming = problem.empty();
   if (entry.streaming) entry.backoff = {};
   entry.info.problem = problem;

@@ -119,9 +119,15 @@ result<void> run_node(const fs::path& directory, int ready) {
   spdlog::info("zenithd {} serves {} (pid {})", ZENITH_VERSION, directory.string(), getpid());
   tell_ready(ready);
 
+  int exit_code = 0;
   {
     caf::scoped_actor self{system};
-    self->wait_for(root);
+    self->monitor(root);
+    self->receive([&](const caf::down_msg& ended) {
+      if (!ended.reason) return;
+      exit_code = 1;
+      spdlog::error("the supervisor ended: {}", system.render(ended.reason));
+    });
     self->send_exit(gate, caf::exit_reason::user_shutdown);
     self->send_exit(service, caf::exit_reason::user_shutdown);
     self->wait_for(gate, service);
@@ -133,7 +139,7 @@ result<void> run_node(const fs::path& directory, int ready) {
   spdlog::shutdown();
   // Everything is durable and closed; CAF's own destruction can hang (its issue 1110) and adds
   // nothing.
-  _exit(0);
+  _exit(exit_code);
 }
 
 }  // namespace zenith::actors
