@@ -12,7 +12,7 @@
 #include "storage/layers/view.hpp"
 #include "storage/postgres/record.hpp"
 #include "tests/support/golden_corpus.hpp"
-#include "tests/support/map_view.hpp"
+#include "tests/support/map_layer.hpp"
 #include "tests/support/memory_sink.hpp"
 
 namespace zenith::testing {

@@ -8,24 +8,6 @@
 
 namespace zenith::testing {
 
-result<void> map_layer::collect(const key& k, lsn after, lsn until,
-                                layers::key_history& history) const {
-  if (at <= after || at > until) return {};
-  const auto found = values.find(k);
-  if (found == values.end()) return {};
-  history.state = layers::key_history::state_kind::value;
-  history.value = found->second;
-  return {};
-}
-
-result<void> map_layer::list(const key& first, const key& last, lsn until,
-                             const std::function<void(const key&)>& each) const {
-  if (at > until) return {};
-  for (auto v = values.lower_bound(first); v != values.end() && v->first <= last; ++v)
-    each(v->first);
-  return {};
-}
-
 imported_map import_to_map(const std::filesystem::path& data_directory) {
   imported_map imported;
   imported.layer = std::make_shared<map_layer>();

@@ -2,28 +2,14 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <memory>
 
 #include "storage/backup/import_directory.hpp"
-#include "storage/base/key.hpp"
-#include "storage/layers/layer.hpp"
 #include "storage/layers/view.hpp"
 #include "storage/wal/wal_source.hpp"
+#include "tests/support/map_layer.hpp"
 
 namespace zenith::testing {
-
-/// Values that all exist at one LSN; may be changed between reads.
-class map_layer final : public layers::layer {
- public:
-  lsn at;
-  std::map<key, bytes> values;
-
-  result<void> collect(const key& k, lsn after, lsn until,
-                       layers::key_history& history) const override;
-  result<void> list(const key& first, const key& last, lsn until,
-                    const std::function<void(const key&)>& each) const override;
-};
 
 /// A data directory in memory.
 struct imported_map {
