@@ -62,7 +62,8 @@ bool is_apart(int64_t later, int64_t earlier, int64_t calls) {
 // down to it. SequenceChangePersistence logs the page as it is, count and all, and the calls that
 // the count still allows are never logged.
 bool is_same_sequence(const sequence_data& logged, const sequence_data& own) {
-  if (!logged.is_called || !own.is_called || own.log_count < 0) return false;
+  if (!logged.is_called || !own.is_called) return false;
+  if (logged.log_count < 0 || own.log_count < 0) return false;
   return logged.log_count == 0
              ? is_apart(logged.last_value, own.last_value, own.log_count)
              : is_apart(own.last_value, logged.last_value, logged.log_count - own.log_count);

@@ -50,6 +50,7 @@ TEST(comparison, a_sequence_that_became_logged_may_be_before_what_was_logged_and
   EXPECT_TRUE(compare_blocks(logged, sequence_page(11, 18, true), 0));
   EXPECT_TRUE(compare_blocks(logged, sequence_page(11, 20, true), 0));
   EXPECT_TRUE(compare_blocks(logged, sequence_page(31, -1, true), 0));
+  EXPECT_TRUE(compare_blocks(sequence_page(10, INT64_MIN, true), sequence_page(11, 1, true), 0));
 }
 
 TEST(comparison, the_pages_with_room_of_an_spgist_index_do_not_count) {
