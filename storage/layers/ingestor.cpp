@@ -23,10 +23,10 @@ bool is_hot(const key& k) {
 }
 
 /// Everything, published or not.
-view newest_of(const std::shared_ptr<memory_layer>& layer, std::vector<layer_reference> below) {
+view newest_of(const std::shared_ptr<memory_layer>& layer, std::vector<layer_reference> below,
+               unknown_keys unknown) {
   below.insert(below.begin(), layer_reference{layer, lsn::max()});
-  return view(std::move(below), lsn{}, lsn::max(), nullptr, page_checksums::off,
-              unknown_keys::passed_over);
+  return view(std::move(below), lsn{}, lsn::max(), nullptr, page_checksums::off, unknown);
 }
 
 }  // namespace
@@ -36,12 +36,12 @@ ingestor::ingestor(std::shared_ptr<memory_layer> layer, std::vector<layer_refere
     : layer_(std::move(layer)),
       commits_(std::move(commits)),
       on_failure_(std::move(on_failure)),
-      below_(std::move(below)),
-      newest_(newest_of(layer_, below_)) {}
+      newest_(newest_of(layer_, below, unknown_keys::passed_over)),
+      known_(newest_of(layer_, std::move(below), unknown_keys::refused)) {}
 
 void ingestor::check_images(image_checker::problem_callback on_problem) {
-  checker_ = std::make_unique<image_checker>(layer_, newest_of(layer_, below_), checked_pages_kept,
-                                             std::move(on_problem));
+  checker_ =
+      std::make_unique<image_checker>(layer_, newest_, checked_pages_kept, std::move(on_problem));
 }
 
 result<void> ingestor::ingest(const wal::raw_record& raw) {
@@ -157,7 +157,8 @@ result<bool> ingestor::exists(const key& k) {
 }
 
 result<std::vector<key>> ingestor::current_keys(const key& first, const key& last) {
-  return newest_.keys(first, last, lsn::max());
+  // A copy of what is not known would pass for known.
+  return known_.keys(first, last, lsn::max());
 }
 
 }  // namespace zenith::layers

@@ -69,8 +69,8 @@ class ingestor final : private redo::change_sink {
   std::shared_ptr<commit_index> commits_;
   failure_callback on_failure_;
   std::unique_ptr<image_checker> checker_;
-  const std::vector<layer_reference> below_;
   view newest_;  // everything, published or not
+  view known_;   // the same, but for what a record that was not understood left unknown
   uint64_t records_ = 0;
   uint64_t failures_ = 0;
 

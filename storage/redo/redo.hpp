@@ -55,7 +55,8 @@ class change_sink {
   virtual result<std::optional<bytes>> current(const key& k) = 0;
   virtual result<std::optional<relation_state>> current_relation(const relation_id& relation,
                                                                  fork_number fork) = 0;
-  /// The keys that exist now, from first to last, both included. Not for relation blocks.
+  /// The keys that exist now, from first to last, both included. Not for relation blocks. An error
+  /// where a record that was not understood may have made or dropped some of them.
   virtual result<std::vector<key>> current_keys(const key& first, const key& last) = 0;
   /// Whether k exists now. Asked once for each SLRU page that a record touches: a sink that can
   /// tell faster than by listing does so. Not for relation blocks.

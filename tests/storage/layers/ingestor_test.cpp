@@ -52,6 +52,16 @@ bytes bad_create_record(const relation_id& relation) {
   return record_builder(pg::resource_manager::storage, 0x10).main_data(data).finish();
 }
 
+/// Database, CREATE_FILE_COPY (xl_dbase_create_file_copy_rec).
+bytes copy_database_record(uint32_t from, uint32_t to) {
+  bytes data(16);
+  store(data.data(), to);
+  store(data.data() + 4, uint32_t{1663});
+  store(data.data() + 8, from);
+  store(data.data() + 12, uint32_t{1663});
+  return record_builder(pg::resource_manager::database, 0).main_data(data).finish();
+}
+
 /// Transaction, COMMIT (xl_xact_commit: the time is its first field).
 bytes commit_record(int64_t time_us, uint32_t xid) {
   bytes data(8);
@@ -187,6 +197,21 @@ TEST_F(ingestor_test, a_failed_truncation_leaves_the_sizes_of_its_relation_unkno
   }
   EXPECT_TRUE(seen().keys(key::size({1663, 5, 0}, fork_number::main),
                           key::size({1663, 5, UINT32_MAX}, fork_number::init), start));
+}
+
+TEST_F(ingestor_test, a_copy_of_a_database_is_as_unknown_as_its_source) {
+  ingest(image_record(3, 'a'));
+  const lsn start = now_;
+  ingest(bad_create_record({1663, 5, 16390}));
+  const lsn other = ingest(copy_database_record(4, 8));
+  const lsn copied = ingest(copy_database_record(5, 6));
+  expect_unknown(seen().relation({1663, 6, 16390}, fork_number::main, copied), start);
+  expect_unknown(seen().keys(key::size({1663, 6, 0}, fork_number::main),
+                             key::size({1663, 6, UINT32_MAX}, fork_number::init), copied),
+                 start);
+  EXPECT_TRUE(seen().relation({1663, 6, 16390}, fork_number::main, other));
+  EXPECT_TRUE(seen().relation({1663, 8, 16390}, fork_number::main, copied));
+  EXPECT_EQ(letter(3, copied), 'a');
 }
 
 TEST_F(ingestor_test, after_a_failed_commit_nothing_that_it_may_have_changed_is_told) {
