@@ -14,7 +14,6 @@
 #include "storage/backup/wal_seam.hpp"
 #include "storage/postgres/checkpoint.hpp"
 #include "storage/postgres/control_file.hpp"
-#include "storage/postgres/page_items.hpp"
 #include "storage/postgres/relation_map.hpp"
 
 namespace zenith::backup {
@@ -260,27 +259,13 @@ result<void> verifier::compare_block(const relation_id& relation, fork_number fo
   return {};
 }
 
-// A map's first bit makes its page, so that the page's first version is empty only where it was
-// copied without its bits. What was there from the start counts as logged.
+// What the page begins with decides. An image without its bits has a hole up to the page's end;
+// other images have all of them, and so has what was there from the start.
 map_logging verifier::logging_of_map(const relation_id& relation, block_number block) const {
-  const auto state = view_.relation(relation, fork_number::vm, at_);
-  if (!state || !*state) return map_logging::whole;
-  const auto exists_at = [&](lsn at) {
-    const auto then = view_.relation(relation, fork_number::vm, at);
-    return then && *then && (*then)->blocks() > block;
-  };
-  lsn without = std::max((*state)->hidden_until(block), view_.from());
-  if (exists_at(without)) return map_logging::whole;
-  lsn with = at_;
-  while (with - without > 1) {
-    const lsn middle = without + (with - without) / 2;
-    (exists_at(middle) ? with : without) = middle;
-  }
-  page first;
-  const bool is_read = view_.read_page(relation, fork_number::vm, block, with, first).has_value();
-  return is_read && pg::page_lsn(first).is_valid() && is_empty_visibility_map(first)
-             ? map_logging::without_bits
-             : map_logging::whole;
+  const auto image = view_.first_image(relation, fork_number::vm, block, at_);
+  const bool is_without = image && *image && (*image)->hole_length > 0 &&
+                          (*image)->hole_offset + (*image)->hole_length == page_size_bytes;
+  return is_without ? map_logging::without_bits : map_logging::whole;
 }
 
 result<void> verifier::check_missing_blocks(const relation_id& relation, fork_number fork,

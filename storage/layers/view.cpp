@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "storage/postgres/page_items.hpp"
-#include "storage/postgres/record.hpp"
 #include "storage/redo/redo.hpp"
 
 namespace zenith::layers {
@@ -57,6 +56,15 @@ error as_damage(error cause) {
 error too_deep(const key_history& history) {
   return {errc::limit, fmt::format("it is a copy of {} as of {}, which is a copy itself, too often",
                                    to_string(history.source), to_string(history.source_lsn))};
+}
+
+/// The full-page image of a page that a record carries.
+result<std::optional<pg::block_image>> image_in(const record_in_layer& one, const key& k) {
+  pg::record record;
+  ZENITH_TRY(pg::decode_record(one.bytes, one.start, one.end, record));
+  for (const pg::block_reference& block : record.blocks())
+    if (block.page_key() == k && block.has_image && block.image.apply) return block.image;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -240,32 +248,36 @@ result<void> view::block_at(const key& k, lsn at, page& into, unsigned depth) co
   return {};
 }
 
-result<void> view::common_block_at(const key& k, lsn hidden, lsn at, page& into,
-                                   unsigned depth) const {
+result<void> view::gather_common(const key& k, lsn hidden, lsn at, unsigned depth,
+                                 key_history& history) const {
   const key whole = key::all_blocks(k.relation(), k.relation_fork());
-  key_history history;
-  // A block inside the fork that nothing has written is a page of zeros, as in PostgreSQL.
-  into.data.fill(std::byte{0});
   for (lsn until = at;; until = history.records.front().end - 1) {
     history.clear();
-    for (const layer_reference& one : layers_) {
-      auto collected = one.data->collect(whole, hidden, std::min(until, one.until), history);
-      if (!collected) return failed(k, at, collected.error());
-      if (history.state != state_kind::open) break;
-    }
-    if (history.records.empty()) break;
+    ZENITH_TRY(gather(whole, hidden, until, history));
+    if (history.records.empty()) return {};
     // What this record found there is older; what it added it has made.
-    if (depth == copy_depth_limit) return failed(k, at, too_deep(history));
+    if (depth == copy_depth_limit) return tl::unexpected<error>(too_deep(history));
     const lsn start = history.records.front().start;
-    auto before = relation_at(k.relation(), k.relation_fork(), start, depth + 1);
-    if (!before) return failed(k, at, before.error());
-    if (*before && k.d < (*before)->blocks()) continue;
-    scratch& work = scratch_of(depth + 1);
-    work.history.records.push_back(history.records.front());
-    return apply_records(k, at, work, into);
+    ZENITH_TRY_ASSIGN(const auto before,
+                      relation_at(k.relation(), k.relation_fork(), start, depth + 1));
+    if (!before || k.d >= before->blocks()) return {};
   }
-  if (history.state != state_kind::copy) return {};
-  return copied_block_at(k, at, history, into, depth);
+}
+
+result<void> view::common_block_at(const key& k, lsn hidden, lsn at, page& into,
+                                   unsigned depth) const {
+  // A block inside the fork that nothing has written is a page of zeros, as in PostgreSQL.
+  into.data.fill(std::byte{0});
+  key_history history;
+  if (auto gathered = gather_common(k, hidden, at, depth, history); !gathered)
+    return failed(k, at, gathered.error());
+  if (history.state == state_kind::copy) return copied_block_at(k, at, history, into, depth);
+  if (history.records.empty()) return {};
+  scratch& work = scratch_of(depth + 1);
+  work.history.records.push_back(history.records.front());
+  ZENITH_TRY(apply_records(k, at, work, into));
+  if (checksums_ == page_checksums::on) pg::set_page_checksum(into, k.d);
+  return {};
 }
 
 result<void> view::copied_block_at(const key& k, lsn at, const key_history& history, page& into,
@@ -279,6 +291,29 @@ result<void> view::copied_block_at(const key& k, lsn at, const key_history& hist
   if (auto copied = block_at(from, history.source_lsn, into, depth + 1); !copied)
     return failed(k, at, as_damage(std::move(copied).error()));
   return {};
+}
+
+result<std::optional<pg::block_image>> view::first_image(const relation_id& relation,
+                                                         fork_number fork, block_number block,
+                                                         lsn at) const {
+  ZENITH_TRY(check_range(at));
+  key k = key::block(relation, fork, block);
+  key_history history;
+  for (unsigned depth = 0; depth <= copy_depth_limit; ++depth) {
+    ZENITH_TRY_ASSIGN(const auto size, relation_at(k.relation(), k.relation_fork(), at, 0));
+    if (!size || block >= size->blocks()) return std::nullopt;
+    ZENITH_TRY(check_known(k, at));
+    const lsn hidden = size->hidden_until(block);
+    history.clear();
+    ZENITH_TRY(gather(k, hidden, at, history));
+    if (history.state == state_kind::zero && !history.records.empty())
+      return image_in(history.records.back(), k);
+    if (history.state == state_kind::open) ZENITH_TRY(gather_common(k, hidden, at, 0, history));
+    if (history.state != state_kind::copy) return std::nullopt;
+    k = key::block(history.source.relation(), history.source.relation_fork(), block);
+    at = history.source_lsn;
+  }
+  return failed(k, at, too_deep(history));
 }
 
 result<bool> view::slru_page_at(const key& k, lsn at, page& into, unsigned depth) const {

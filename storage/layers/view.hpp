@@ -12,6 +12,7 @@
 #include "storage/base/result.hpp"
 #include "storage/layers/layer.hpp"
 #include "storage/layers/page_cache.hpp"
+#include "storage/postgres/record.hpp"
 
 namespace zenith::layers {
 
@@ -59,6 +60,12 @@ class view {
   result<void> read_page(const relation_id& relation, fork_number fork, block_number block, lsn at,
                          page& into) const;
 
+  /// The full-page image that a block's contents as of an LSN begin with, of copies that of their
+  /// source; nullopt where they begin otherwise. Refers to memory of the layers. Errors:
+  /// out_of_range (LSN outside), corrupt, limit.
+  result<std::optional<pg::block_image>> first_image(const relation_id& relation, fork_number fork,
+                                                     block_number block, lsn at) const;
+
   /// The keys that exist as of an LSN, from first to last, both included, sorted. Not for blocks.
   result<std::vector<key>> keys(const key& first, const key& last, lsn at) const;
 
@@ -77,9 +84,12 @@ class view {
   result<std::optional<relation_state>> relation_at(const relation_id& relation, fork_number fork,
                                                     lsn at, unsigned depth) const;
   result<void> block_at(const key& k, lsn at, page& into, unsigned depth) const;
+  /// What there is of a block that has no version of its own: the record that added it, or a copy.
+  /// `hidden`: what was up to here does not count.
+  result<void> gather_common(const key& k, lsn hidden, lsn at, unsigned depth,
+                             key_history& history) const;
   /// A block that has no version of its own: what the fork was copied from has it, or the record
-  /// that made the fork so long makes it, or it is zeros. `hidden`: what was up to here does not
-  /// count.
+  /// that made the fork so long makes it, or it is zeros.
   result<void> common_block_at(const key& k, lsn hidden, lsn at, page& into, unsigned depth) const;
   /// The same block of the fork that this history says it is a copy of.
   result<void> copied_block_at(const key& k, lsn at, const key_history& history, page& into,

@@ -97,6 +97,8 @@ TEST(verified_server, may_have_the_map_bits_that_create_database_did_not_log) {
     copied.execute("create table t as select generate_series(1, 1000) as id");
     copied.execute("vacuum");
   }
+  // Its files are copied, maps with some of their bits logged and some not.
+  sql_session(main).execute("create database again template copied strategy file_copy");
   repository.run_ok({"pg", "stop", "main"});
   const auto data = repository.zenith_directory() / "computes" / "main" / "pgdata";
   const auto verified = repository.run({"verify", "main", data.string()});

@@ -316,6 +316,54 @@ TEST_F(view_test, a_record_may_make_all_the_blocks_that_it_adds_and_no_older_one
     EXPECT_NE(asked(added).find("at " + to_string(second - 64) + ":"), std::string::npos);
 }
 
+TEST_F(view_test, blocks_that_a_record_adds_carry_their_checksums) {
+  // Heap, INSERT (xl_heap_insert) into a page whose bits are in the map's fourth page.
+  const auto vm = fork_number::vm;
+  const lsn at = put(key::all_blocks(table, vm),
+                     record_builder(pg::resource_manager::heap, 0)
+                         .add({.relation = table, .number = 4 * 32'000})
+                         .main_data(bytes{std::byte{1}, std::byte{0}, std::byte{1}})
+                         .finish(),
+                     record_effect::initialises);
+  auto state = relation_state::created(lsn{1000});
+  state.extend(3);
+  layer_->put_value(key::size(table, vm), at, state.encode());
+  const view v({{layer_, now_}}, lsn{1000}, now_, nullptr, page_checksums::on);
+  page p;
+  ASSERT_TRUE(v.read_page(table, vm, 1, at, p));
+  page summed = p;
+  pg::set_page_checksum(summed, 1);
+  EXPECT_FALSE(pg::page_is_new(p));
+  EXPECT_EQ(p.data, summed.data);
+}
+
+TEST_F(view_test, tells_the_image_that_a_page_and_its_copies_begin_with) {
+  const relation_id copy{1663, 6, 16384};
+  const auto main = fork_number::main;
+  const lsn empty = now_;
+  const lsn old_image = put_image(3, 'a');
+  put_image(3, 'b');
+  const lsn source_at = put_letter(3, 'c');
+  now_ = now_ + 64;
+  auto state = relation_state::created(now_ - 1);
+  state.extend(10);
+  layer_->put_value(key::size(copy, main), now_, state.encode());
+  layer_->put_copy(key::all_blocks(copy, main), now_, key::all_blocks(table, main), source_at);
+  put_image(3, 'd');
+  const view v = seen();
+  const auto letter_at = [&](const relation_id& relation, lsn at) {
+    const auto image = v.first_image(relation, main, 3, at);
+    EXPECT_TRUE(image) << image.error().message;
+    return image && *image ? static_cast<char>((*image)->data[6000]) : '-';
+  };
+  EXPECT_EQ(letter_at(table, empty), '-');
+  EXPECT_EQ(letter_at(table, old_image), 'a');
+  EXPECT_EQ(letter_at(table, source_at), 'b');
+  EXPECT_EQ(letter_at(table, now_), 'd');
+  EXPECT_EQ(letter_at(copy, now_), 'b');
+  EXPECT_EQ(letter_at({9, 9, 9}, now_), '-');
+}
+
 TEST_F(view_test, a_fork_that_is_a_copy_of_itself_is_an_error_and_no_endless_loop) {
   now_ = now_ + 64;
   const key all = key::all_blocks(table, fork_number::main);
