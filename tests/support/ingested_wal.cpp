@@ -27,8 +27,7 @@ ingested_wal ingest_wal(const std::filesystem::path& base, const std::filesystem
   into.base = import_to_map(base);
   const backup::imported_cluster& cluster = into.base.cluster;
   into.identity = {cluster.system, segment_size_bytes};
-  into.wal =
-      std::make_unique<newest_timeline_wal>(wal, segment_size_bytes, cluster.last_record);
+  into.wal = std::make_unique<newest_timeline_wal>(wal, segment_size_bytes, cluster.last_record);
   const lsn until = into.wal->end();
   into.layer = std::make_shared<layers::memory_layer>(cluster.base);
   layers::ingestor ingestor{

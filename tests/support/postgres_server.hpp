@@ -56,8 +56,8 @@ class postgres_server {
   postgres_server(const postgres_server&) = delete;
   postgres_server& operator=(const postgres_server&) = delete;
 
-  /// Returns once it accepts connections, and has made none itself; throws with its log where it does not within a minute.
-  /// `arguments`: more for the postgres command line ("-c", "x=y").
+  /// Returns once it accepts connections, and has made none itself; throws with its log where it
+  /// does not within a minute. `arguments`: more for the postgres command line ("-c", "x=y").
   void start(const std::vector<std::string>& arguments = {});
   /// Returns once the process is gone.
   void stop(stop_mode mode = stop_mode::fast);
