@@ -132,15 +132,25 @@ struct one_run {
   bool always;  ///< not at the full level only
 };
 
+std::ostream& operator<<(std::ostream& out, const one_run& one) {
+  return out << "seed " << one.seed;
+}
+
+std::string name_of(const ::testing::TestParamInfo<one_run>& one) {
+  return "seed_" + std::to_string(one.param.seed);
+}
+
 class record_types : public ::testing::TestWithParam<one_run> {};
 
 INSTANTIATE_TEST_SUITE_P(tiny, record_types,
                          ::testing::Values(one_run{0, workload_size::tiny, true},
                                            one_run{1, workload_size::tiny, false},
-                                           one_run{2, workload_size::tiny, false}));
+                                           one_run{2, workload_size::tiny, false}),
+                         name_of);
 INSTANTIATE_TEST_SUITE_P(normal, record_types,
                          ::testing::Values(one_run{0, workload_size::normal, false},
-                                           one_run{1, workload_size::normal, false}));
+                                           one_run{1, workload_size::normal, false}),
+                         name_of);
 
 TEST_P(record_types, all_that_postgresql_writes_lead_to_its_own_pages_and_state) {
   if (!GetParam().always && !full_test_level()) GTEST_SKIP() << "ZENITH_TEST_LEVEL=full runs it";
