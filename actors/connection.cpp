@@ -189,11 +189,20 @@ class client {
     if (!received) return session_.fail(received.error());
     if (!received->asked) return reply({received->id, pages::error_reply{received->asked.error()}});
     const pages::request& asked = *received->asked;
-    if (view_ && asked.at <= view_->until() && steady::now() - view_taken_ < how_.view_lifetime)
+    if (view_ && view_->from() <= asked.at && asked.at <= view_->until() &&
+        steady::now() - view_taken_ < how_.view_lifetime)
       return reply(pages::serve(asked, *view_));
+    ask_for_view({asked});
+  }
+
+  struct waiting_request {
+    pages::request asked;
+    bool is_repeated = false;
+  };
+  void ask_for_view(const waiting_request& one) {
     const uint64_t tag = ++last_tag_;
-    waiting_.emplace(tag, asked);
-    self_->send(stream_timeline_, view_atom::value, asked.at,
+    waiting_.emplace(tag, one);
+    self_->send(stream_timeline_, view_atom::value, one.asked.at,
                 view_waiter_ptr{std::make_shared<tagged_waiter>(arrived_, tag)});
   }
 
@@ -202,17 +211,22 @@ class client {
       const auto asked = waiting_.extract(answer.tag);
       if (asked.empty()) continue;
       if (!answer.view) {
-        reply({asked.mapped().id, pages::error_reply{answer.view.error()}});
         // A timeline that ended is spawned again by whoever asks for it next.
-        if (answer.view.error().code == errc::unavailable)
-          if (auto again = timeline_of(stream_id_)) stream_timeline_ = *again;
+        if (answer.view.error().code == errc::unavailable && !asked.mapped().is_repeated) {
+          if (auto again = timeline_of(stream_id_)) {
+            stream_timeline_ = *again;
+            ask_for_view({asked.mapped().asked, true});
+            continue;
+          }
+        }
+        reply({asked.mapped().asked.id, pages::error_reply{answer.view.error()}});
         continue;
       }
       if (!view_ || view_->until() <= (*answer.view)->until()) {
         view_ = *answer.view;
         view_taken_ = steady::now();
       }
-      reply(pages::serve(asked.mapped(), **answer.view));
+      reply(pages::serve(asked.mapped().asked, **answer.view));
     }
     end_stream_when_idle();
   }
@@ -240,7 +254,7 @@ class client {
   timeline_id stream_id_;
   timeline_actor stream_timeline_;
   std::shared_ptr<arrived_views> arrived_ = std::make_shared<arrived_views>();
-  std::map<uint64_t, pages::request> waiting_;  // for a view, by tag
+  std::map<uint64_t, waiting_request> waiting_;  // for a view, by tag
   uint64_t last_tag_ = 0;
   layers::view_ptr view_;  // serves every request that it covers
   steady::time_point view_taken_;

@@ -1,12 +1,17 @@
 // The node's actors: every typed handle, what each is for, and what each message does.
 #pragma once
 
+#include <atomic>
+#include <functional>
+#include <map>
 #include <memory>
 
 #include "actors/messages.hpp"
 #include "storage/base/bytes.hpp"
 #include "storage/base/lsn.hpp"
+#include "storage/layers/layer_writes.hpp"
 #include "storage/layers/view.hpp"
+#include "storage/repository/retention_rule.hpp"
 #include "storage/repository/start_plan.hpp"
 #include "storage/repository/timeline_store.hpp"
 
@@ -25,6 +30,36 @@ using wal_chunk_ptr = std::shared_ptr<const wal_chunk>;
 /// Where a timeline delivers a view that somebody waits for; see view_waiter.hpp.
 class view_waiter;
 using view_waiter_ptr = std::shared_ptr<view_waiter>;
+
+/// Work on a timeline's layers for a thread of the background actor.
+struct layer_job {
+  enum class kind : uint8_t { write, merge };
+  kind what = kind::write;
+  /// Asks now and then whether to stop (a write need not); touches nothing that the timeline
+  /// owns, but what it was given.
+  std::function<result<layers::written_layers>(const std::function<bool()>& stop)> run;
+  /// Its timeline wants nothing of it any more.
+  std::shared_ptr<const std::atomic<bool>> cancelled;
+};
+using layer_job_ptr = std::shared_ptr<const layer_job>;
+using layer_outcome_ptr = std::shared_ptr<const result<layers::written_layers>>;
+
+/// What a timeline has to keep: its window of history, and what all names need.
+struct kept_states {
+  repository::retention_window window;
+  std::shared_ptr<const repository::needed_states> needed;
+};
+using kept_states_ptr = std::shared_ptr<const kept_states>;
+
+/// By timeline, of those that are open.
+using unsettled_ptr = std::shared_ptr<const std::map<timeline_id, uint64_t>>;
+
+/// Whether a child waits for what it inherits to be in files, or needs it there now.
+enum class urgency : uint8_t { whenever, now };
+/// What a timeline's merges are asked to do: what is due, or also what only frees space.
+enum class merge_goal : uint8_t { due, space };
+/// How a timeline ends: with its layers written, or without a further write.
+enum class closing : uint8_t { write, discard };
 
 using metadata_ptr = std::shared_ptr<const repository::timeline_metadata>;
 using branch_base_ptr = std::shared_ptr<const repository::branch_base>;
@@ -47,6 +82,13 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::layers::view_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::point_query)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::start_purpose)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::point_found)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::layer_job_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::kept_states_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::unsettled_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::urgency)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::merge_goal)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::closing)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::layer_outcome_ptr)
 
 namespace zenith::actors {
 
@@ -64,7 +106,21 @@ using watch_atom = caf::atom_constant<caf::atom("watch")>;
 using stream_atom = caf::atom_constant<caf::atom("stream")>;
 using lookup_atom = caf::atom_constant<caf::atom("lookup")>;
 using changed_atom = caf::atom_constant<caf::atom("changed")>;
+using settle_atom = caf::atom_constant<caf::atom("settle")>;
+using merge_atom = caf::atom_constant<caf::atom("merge")>;
+using unsettled_atom = caf::atom_constant<caf::atom("unsettled")>;
+using tick_atom = caf::atom_constant<caf::atom("tick")>;
+using tend_atom = caf::atom_constant<caf::atom("tend")>;
+using keep_atom = caf::atom_constant<caf::atom("keep")>;
+using collect_atom = caf::atom_constant<caf::atom("collect")>;
+using leave_atom = caf::atom_constant<caf::atom("leave")>;
+using run_atom = caf::atom_constant<caf::atom("run")>;
 using drain_atom = caf::atom_constant<caf::atom("drain")>;
+
+/// Writes and merges layers for all timelines, on threads of its own.
+using background_actor = caf::typed_actor<
+    // Runs the job when it is its turn; answers with what came of it.
+    caf::replies_to<run_atom, layer_job_ptr>::with<layer_outcome_ptr>>;
 
 /// Owns one timeline: its WAL and what is in memory of it. Detached: it does its own disk I/O.
 using timeline_actor = caf::typed_actor<
@@ -92,8 +148,19 @@ using timeline_actor = caf::typed_actor<
     caf::replies_to<lookup_atom, lsn>::with<int64_t>,
     // How it is.
     caf::replies_to<status_atom>::with<timeline_status>,
-    // Makes all durable and ends.
-    caf::replies_to<close_atom>::with<lsn>,
+    // The same as base_atom, once all of it is in files.
+    caf::replies_to<settle_atom, lsn, urgency>::with<branch_base_ptr>,
+    // Writes what is in memory and merges until nothing is left to do.
+    caf::replies_to<merge_atom, merge_goal>::with<timeline_status>,
+    // The lowest number of its files that may come to count although its manifest does not name
+    // them (layer_store::unsettled_from).
+    caf::replies_to<unsettled_atom>::with<uint64_t>,
+    // Makes all durable and ends, once no job works for it any more.
+    caf::replies_to<close_atom, closing>::with<lsn>,
+    // INTERNAL: looks whether its layers are to be frozen, written or merged.
+    caf::reacts_to<tend_atom>,
+    // INTERNAL: the same, again and again.
+    caf::reacts_to<tick_atom>,
     // INTERNAL: makes durable what was written since the last time.
     caf::reacts_to<sync_wal_atom>,
     // INTERNAL: answers the requests whose time is over.
@@ -131,6 +198,17 @@ using supervisor_actor = control_actor::extend<
     // The server of a compute was promoted: its WAL is of this pg_timeline from the LSN on, up to
     // which all is here. Answers once that is recorded.
     caf::replies_to<plan_atom, std::string, uint32_t, lsn>::with<lsn>,
+    // What a timeline has to keep.
+    caf::replies_to<keep_atom, std::string>::with<kept_states_ptr>,
+    // What each open timeline says to the same.
+    caf::replies_to<unsettled_atom>::with<unsettled_ptr>,
+    // A timeline that nobody uses, with all that it holds in files, would end: whether it may. It
+    // is asked for nothing more then.
+    caf::replies_to<leave_atom, timeline_status>::with<bool>,
+    // A merge counts: files that it has merged may be garbage.
+    caf::reacts_to<merge_atom>,
+    // INTERNAL: it is time to collect; to sweep.
+    caf::reacts_to<collect_atom>, caf::reacts_to<sweep_atom>,
     // INTERNAL: restarts what is to be restarted.
     caf::reacts_to<watch_atom>>;
 

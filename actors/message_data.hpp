@@ -82,6 +82,15 @@ struct timeline_status {
   uint64_t images_checked = 0;
   uint64_t image_mismatches = 0;  ///< of these: redo makes another page
   uint64_t image_failures = 0;    ///< beside these: redo makes no page
+  // Its layers; of one that is idle as they were when it was open last.
+  uint64_t readable_from = 0;  ///< the oldest LSN, but for what branches, tags and servers hold
+  uint64_t memory_bytes = 0;   ///< of layers that are not in files
+  uint64_t layers = 0;         ///< files, or parts of them, in which its history lies
+  uint64_t layer_bytes = 0;    ///< of these files, some of which others read too
+  uint64_t layer_depth = 0;    ///< how many of them a read of one page may have to look at
+  uint64_t wal_bytes = 0;      ///< taken in since the timeline began
+  uint64_t flushed_bytes = 0;  ///< of that written into layer files as it came
+  uint64_t merged_bytes = 0;   ///< written by merges
 };
 
 struct node_status {
@@ -91,6 +100,8 @@ struct node_status {
   std::string http_address;
   std::string version;
   std::vector<timeline_status> timelines;
+  uint64_t memory_bytes = 0;  ///< of caches and of layers that are not in files
+  uint64_t memory_limit_bytes = 0;
 };
 
 struct page_reply {
@@ -119,6 +130,15 @@ struct verify_reply {
   uint64_t pages = 0;
   uint64_t mismatch_count = 0;
   std::vector<mismatch_info> mismatches;  ///< the first ones
+};
+
+/// What a collection removed, or would remove, and what stays for which reason.
+struct gc_reply {
+  uint64_t removed_files = 0;
+  uint64_t removed_bytes = 0;
+  uint64_t kept_bytes = 0;
+  std::vector<std::string> removed;  ///< the first ones, by name
+  std::vector<std::string> kept;     ///< one line a timeline that has layers
 };
 
 struct export_reply {

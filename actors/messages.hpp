@@ -59,12 +59,13 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, timeline_status& x) {
   return f(caf::meta::type_name("timeline_status"), x.id, x.branch, x.state, x.start_lsn,
            x.last_lsn, x.durable_lsn, x.source, x.lag_bytes, x.problem, x.images_checked,
-           x.image_mismatches, x.image_failures);
+           x.image_mismatches, x.image_failures, x.readable_from, x.memory_bytes, x.layers,
+           x.layer_bytes, x.layer_depth, x.wal_bytes, x.flushed_bytes, x.merged_bytes);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, node_status& x) {
   return f(caf::meta::type_name("node_status"), x.pid, x.cli_address, x.page_address,
-           x.http_address, x.version, x.timelines);
+           x.http_address, x.version, x.timelines, x.memory_bytes, x.memory_limit_bytes);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, page_reply& x) {
@@ -83,6 +84,11 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, verify_reply& x) {
   return f(caf::meta::type_name("verify_reply"), x.relations, x.pages, x.mismatch_count,
            x.mismatches);
+}
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, gc_reply& x) {
+  return f(caf::meta::type_name("gc_reply"), x.removed_files, x.removed_bytes, x.kept_bytes,
+           x.removed, x.kept);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, export_reply& x) {
@@ -107,6 +113,7 @@ CAF_ADD_TYPE_ID(zenith, (zenith::actors::page_request))
 CAF_ADD_TYPE_ID(zenith, (zenith::actors::mismatch_info))
 CAF_ADD_TYPE_ID(zenith, (zenith::actors::verify_reply))
 CAF_ADD_TYPE_ID(zenith, (zenith::actors::export_reply))
+CAF_ADD_TYPE_ID(zenith, (zenith::actors::gc_reply))
 CAF_ADD_TYPE_ID(zenith, (std::vector<zenith::actors::branch_info>))
 CAF_ADD_TYPE_ID(zenith, (std::vector<zenith::actors::tag_info>))
 CAF_ADD_TYPE_ID(zenith, (std::vector<zenith::actors::compute_info>))
@@ -130,6 +137,9 @@ CAF_ADD_ATOM(zenith, zenith::actors, pg_destroy_atom, "pg_destroy")
 CAF_ADD_ATOM(zenith, zenith::actors, export_atom, "export")
 CAF_ADD_ATOM(zenith, zenith::actors, page_atom, "page")
 CAF_ADD_ATOM(zenith, zenith::actors, verify_atom, "verify")
+CAF_ADD_ATOM(zenith, zenith::actors, gc_atom, "gc")
+CAF_ADD_ATOM(zenith, zenith::actors, compact_atom, "compact")
+CAF_ADD_ATOM(zenith, zenith::actors, window_atom, "window")
 CAF_ADD_ATOM(zenith, zenith::actors, shutdown_atom, "shutdown")
 CAF_END_TYPE_ID_BLOCK(zenith)
 
@@ -166,6 +176,11 @@ using control_actor = caf::typed_actor<
     caf::replies_to<export_atom, std::string, std::string>::with<export_reply>,
     caf::replies_to<page_atom, page_request>::with<page_reply>,
     caf::replies_to<verify_atom, std::string, std::string>::with<verify_reply>,
+    // Collects (whether only to say what would go); merges a branch's layers until nothing is due.
+    caf::replies_to<gc_atom, bool>::with<gc_reply>,
+    caf::replies_to<compact_atom, std::string>::with<gc_reply>,
+    // Gives a branch (name) a setting (key) of its own, or takes it back (empty value).
+    caf::replies_to<window_atom, std::string, std::string, std::string>::with<std::string>,
     // Stops computes and makes all durable; answers when that is done, then the node ends.
     caf::replies_to<shutdown_atom>::with<std::string>>;
 

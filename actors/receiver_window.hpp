@@ -14,8 +14,8 @@
 namespace zenith::actors {
 
 /// Written by the timeline, read by the receiver (but for the server's end). The receiver stops
-/// reading from its server while too much of what it sent is not durable, and reports each advance
-/// at once.
+/// reading from its server while too much of what it sent is not durable, or where the timeline's
+/// layers cannot keep up, and reports each advance at once.
 class receiver_window {
  public:
   receiver_window() : wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) { ZENITH_ASSERT(wake_ >= 0); }
@@ -28,6 +28,12 @@ class receiver_window {
     wake();
   }
   lsn durable() const { return lsn{durable_.load(std::memory_order_acquire)}; }
+
+  /// While it is set nothing more is read from the server; what was read is taken in all the same.
+  void set_paused(bool paused) {
+    if (paused_.exchange(paused, std::memory_order_acq_rel) != paused) wake();
+  }
+  bool is_paused() const { return paused_.load(std::memory_order_acquire); }
 
   /// How far the server has written, as it last said; set by the receiver.
   void set_server_end(lsn end) { server_end_.store(end.value(), std::memory_order_relaxed); }
@@ -68,6 +74,7 @@ class receiver_window {
   int wake_;
   std::atomic<uint64_t> durable_{0};
   std::atomic<uint64_t> server_end_{0};
+  std::atomic<bool> paused_{false};
   mutable std::mutex mutex_;
   std::string refusal_;
 };

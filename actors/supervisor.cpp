@@ -8,15 +8,13 @@
 #include <tuple>
 
 #include "actors/errors.hpp"
+#include "actors/layer_settings.hpp"
 #include "actors/timeline.hpp"
 
 namespace zenith::actors {
 
 supervisor::supervisor(caf::actor_config& config, supervisor_parameters parameters)
-    : supervisor_actor::base(config),
-      parameters_(std::move(parameters)),
-      cache_(std::make_shared<layers::page_cache>(
-          parameters_.settings.size_bytes("page_cache_size"))) {
+    : supervisor_actor::base(config), parameters_(std::move(parameters)) {
   set_down_handler([this](caf::down_msg& message) { child_down(message); });
   set_error_handler([](caf::error& failure) {
     spdlog::error("an answer that nobody waits for: {}", from_caf(failure).message);
@@ -25,6 +23,7 @@ supervisor::supervisor(caf::actor_config& config, supervisor_parameters paramete
 
 supervisor::behavior_type supervisor::make_behavior() {
   collect_garbage();
+  begin_layers();
   adopt_computes();
   return {
       [this](status_atom) { return collect_status(); },
@@ -74,6 +73,28 @@ supervisor::behavior_type supervisor::make_behavior() {
         return follow_promotion(compute, pg_timeline{next}, at);
       },
       [this](watch_atom) { start_missing_receivers(); },
+      [this](gc_atom, bool only_report) {
+        return collect(only_report ? sweep_mode::report : sweep_mode::remove);
+      },
+      [this](compact_atom, const std::string& branch) { return compact(branch); },
+      [this](window_atom, const std::string& branch, const std::string& key,
+             const std::string& value) { return set_window(branch, key, value); },
+      [this](keep_atom, const std::string& id) -> caf::result<kept_states_ptr> {
+        auto parsed = parse_timeline_id(id);
+        if (!parsed) return to_caf(parsed.error());
+        return kept_of(*parsed);
+      },
+      [this](unsettled_atom) { return collect_unsettled(); },
+      [this](leave_atom, const timeline_status& last) { return may_leave(last); },
+      [this](merge_atom) { sweep_soon(); },
+      [this](sweep_atom) {
+        sweep_scheduled_ = false;
+        sweep(sweep_mode::remove, [](const result<gc_reply>&) {});
+      },
+      [this](collect_atom) {
+        collect_in_background();
+        schedule_collection();
+      },
   };
 }
 
@@ -95,20 +116,27 @@ result<timeline_actor> supervisor::timeline_of(const timeline_id& id) {
   if (const auto found = timelines_.find(id); found != timelines_.end()) return found->second.actor;
   if (shutting_down_) return fail(errc::unavailable, "the node is stopping");
   ZENITH_TRY_ASSIGN(auto metadata, names().timeline(id));
-  timeline_actor parent;
-  if (metadata.ancestor) {
-    ZENITH_TRY_ASSIGN(parent, timeline_of(metadata.ancestor->timeline));
-  }
   timeline_parameters how;
+  timeline_actor parent;
+  ZENITH_TRY_ASSIGN(how.store.parent, base_from_files(metadata));
+  if (metadata.ancestor && !how.store.parent) {
+    ZENITH_TRY_ASSIGN(const timeline_id from, names().inherits_from(id));
+    ZENITH_TRY_ASSIGN(parent, timeline_of(from));
+  }
   how.store.files = parameters_.files;
   how.store.directory = names().timeline_directory(id);
   how.store.metadata = metadata;
   how.store.cache = cache_;
+  how.store.registry = registry_;
+  how.store.limits = layer_limits_of(parameters_.settings);
+  how.store.keep = kept_of(id)->needed->retention_of(id, lsn::max());
+  how.layers = layer_parameters_of();
   how.branch = names().branch_of(id);
   how.arrival_timeout = parameters_.settings.duration("page_request_timeout");
   how.check_images = parameters_.settings.flag("check_consistency_images");
   const timeline_actor made = spawn<caf::detached + caf::monitored>(timeline, how, parent);
   timelines_[id] = {made, {}};
+  rested_.erase(id);
   return made;
 }
 
@@ -146,10 +174,14 @@ node_status supervisor::status() const {
   status.cli_address = parameters_.cli_address;
   status.page_address = parameters_.page_address;
   status.version = ZENITH_VERSION;
+  status.memory_bytes = memory_bytes();
+  status.memory_limit_bytes = parameters_.settings.size_bytes("memory_limit");
   for (const auto& metadata : names().timelines()) {
     timeline_status one;
     if (const auto open = timelines_.find(metadata.id); open != timelines_.end())
       one = open->second.status;
+    else if (const auto rested = rested_.find(metadata.id); rested != rested_.end())
+      one = rested->second;
     one.id = to_string(metadata.id);
     one.branch = names().branch_of(metadata.id);
     if (one.state.empty()) one.state = "idle";
@@ -225,29 +257,29 @@ void supervisor::stop_next_compute(caf::typed_response_promise<std::string> done
     });
     return;
   }
-  close_next_timeline(done);
+  close_timelines(done);
 }
 
-void supervisor::close_next_timeline(caf::typed_response_promise<std::string> done) {
-  if (timelines_.empty()) {
+void supervisor::close_timelines(caf::typed_response_promise<std::string> done) {
+  stopping_->store(true);
+  const auto left = std::make_shared<size_t>(timelines_.size() + 1);
+  const auto one_less = [this, left, done] {
+    if (--*left != 0) return;
     deliver(done, std::string("stopped"));
     quit();
-    return;
-  }
-  const auto first = timelines_.begin();
-  const timeline_actor actor = first->second.actor;
-  const std::string id = to_string(first->first);
-  timelines_.erase(first);
-  request(actor, request_timeout(), close_atom::value)
-      .then(
-          [this, done, id](lsn durable) {
-            spdlog::info("timeline {}: durable up to {}", id, to_string(durable));
-            close_next_timeline(done);
-          },
-          [this, done, id](caf::error& failure) {
-            spdlog::error("timeline {}: {}", id, from_caf(failure).message);
-            close_next_timeline(done);
-          });
+  };
+  for (const auto& [id, entry] : std::exchange(timelines_, {}))
+    request(entry.actor, request_timeout(), close_atom::value, closing::write)
+        .then(
+            [one_less, id = to_string(id)](lsn durable) {
+              spdlog::info("timeline {}: durable up to {}", id, to_string(durable));
+              one_less();
+            },
+            [one_less, id = to_string(id)](caf::error& failure) {
+              spdlog::error("timeline {}: {}", id, from_caf(failure).message);
+              one_less();
+            });
+  one_less();
 }
 
 }  // namespace zenith::actors

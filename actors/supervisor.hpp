@@ -1,16 +1,23 @@
 // The supervisor actor: the node's names, its timelines, computes and receivers.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
 
+#include "actors/background.hpp"
 #include "actors/compute.hpp"
 #include "actors/interfaces.hpp"
+#include "actors/sweep.hpp"
+#include "actors/timeline_layers.hpp"
 #include "config/settings.hpp"
+#include "storage/layers/layer_files.hpp"
+#include "storage/layers/memory_budget.hpp"
 #include "storage/layers/page_cache.hpp"
 #include "storage/repository/repository.hpp"
 
@@ -63,7 +70,33 @@ class supervisor : public supervisor_actor::base {
   caf::result<node_status> collect_status();
   caf::result<std::string> shut_down();
   void stop_next_compute(caf::typed_response_promise<std::string> done);
-  void close_next_timeline(caf::typed_response_promise<std::string> done);
+  void close_timelines(caf::typed_response_promise<std::string> done);
+
+  // supervisor_layers.cpp: what all timelines' layers share.
+  void begin_layers();
+  void schedule_collection();
+  layer_parameters layer_parameters_of();
+  /// What a timeline that has written layers needs of its ancestors, none of which has to be open
+  /// for it; null for a root, and where the layers are its ancestors' yet.
+  result<branch_base_ptr> base_from_files(const repository::timeline_metadata& timeline) const;
+  repository::retention_window window_of(const timeline_id& id) const;
+  kept_states_ptr kept_of(const timeline_id& id);
+  bool may_leave(const timeline_status& last);
+  uint64_t memory_bytes() const;
+  caf::result<unsettled_ptr> collect_unsettled();
+  void sweep(sweep_mode mode, std::function<void(result<gc_reply>)> done);
+  void begin_sweep();
+  void sweep_soon();
+  std::vector<timeline_id> timelines_with_layers() const;
+  /// Calls back with what failed once all of them have merged what is to be merged.
+  void merge_timelines(const std::vector<timeline_id>& which, merge_goal goal,
+                       std::function<void(std::vector<error>)> done);
+  caf::result<gc_reply> compact(const std::string& branch);
+  caf::result<gc_reply> collect(sweep_mode mode);
+  void collect_in_background();
+  std::string why_kept(const timeline_id& id) const;
+  caf::result<std::string> set_window(const std::string& branch, const std::string& key,
+                                      const std::string& value);
 
   // supervisor_branches.cpp: names and points.
   result<located_point> locate(const std::string& point) const;
@@ -133,11 +166,27 @@ class supervisor : public supervisor_actor::base {
 
   supervisor_parameters parameters_;
   std::shared_ptr<layers::page_cache> cache_;
+  std::shared_ptr<layers::layer_files> registry_;
+  std::shared_ptr<layers::memory_budget> budget_;
+  background_actor background_;
+  std::shared_ptr<std::atomic<bool>> stopping_ = std::make_shared<std::atomic<bool>>(false);
+  struct wanted_sweep {
+    sweep_mode mode;
+    std::function<void(result<gc_reply>)> done;
+  };
+  std::deque<wanted_sweep> sweeps_;  // the first one is under way
+  bool sweep_scheduled_ = false;
+  steady::duration sweep_took_{0};
+  std::shared_ptr<const repository::needed_states> needed_;
+  uint64_t needed_as_of_ = 0;  // repository::changes()
+  size_t finding_ = 0;         // points that are being looked for
   struct timeline_entry {
     timeline_actor actor;
     timeline_status status;  ///< as it last said
   };
   std::map<timeline_id, timeline_entry> timelines_;
+  /// What those said that have ended since, because nobody used them.
+  std::map<timeline_id, timeline_status> rested_;
   std::map<std::string, compute_entry> computes_;
   bool shutting_down_ = false;
 };

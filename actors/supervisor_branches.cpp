@@ -50,7 +50,12 @@ result<supervisor::located_point> supervisor::locate(const std::string& text) co
   return located;
 }
 
-void supervisor::find(const located_point& point, found_callback done) {
+void supervisor::find(const located_point& point, found_callback then) {
+  ++finding_;
+  const found_callback done = [this, then](result<point_found> found) {
+    then(std::move(found));
+    --finding_;
+  };
   auto timeline = timeline_of(point.name.timeline);
   if (!timeline) return done(tl::unexpected<error>(timeline.error()));
   const auto failed = [done](caf::error& failure) {
@@ -102,6 +107,8 @@ branch_info supervisor::describe_branch(const std::string& name,
   const auto open = timelines_.find(timeline.id);
   if (open != timelines_.end() && open->second.status.last_lsn != 0)
     info.last_lsn = open->second.status.last_lsn;
+  if (const auto rested = rested_.find(timeline.id); rested != rested_.end())
+    info.last_lsn = std::max(info.last_lsn, rested->second.last_lsn);
   return info;
 }
 
@@ -109,6 +116,7 @@ caf::result<std::vector<branch_info>> supervisor::list_branches() {
   auto promise = make_response_promise<std::vector<branch_info>>();
   // Where a timeline with WAL of its own ends is known once it is open.
   for (const auto& [name, branch] : names().branches()) {
+    if (rested_.contains(branch.timeline)) continue;
     const auto wal = parameters_.files->exists(names().wal_directory(branch.timeline));
     if (wal && *wal) static_cast<void>(timeline_of(branch.timeline));
   }
@@ -172,6 +180,8 @@ void supervisor::collect_garbage() {
   for (const timeline_id& garbage : names().garbage_timelines())
     if (auto removed = names().remove_timeline(garbage); !removed)
       spdlog::error("timeline {}: {}", to_string(garbage), removed.error().message);
+    else
+      rested_.erase(garbage);
 }
 
 caf::result<std::string> supervisor::delete_branch(const std::string& name, bool force) {
@@ -194,15 +204,22 @@ caf::result<std::string> supervisor::delete_branch(const std::string& name, bool
                                        "; destroy it first (zenith pg destroy " + on_it.front() +
                                        "), or use --force"});
   auto promise = make_response_promise<std::string>();
-  const auto finish = [this, name, timeline = branch->timeline, promise]() {
-    if (const auto open = timelines_.find(timeline); open != timelines_.end()) {
-      send_exit(open->second.actor, caf::exit_reason::user_shutdown);
-      timelines_.erase(open);
-    }
+  const auto remove = [this, name, promise]() {
     if (auto gone = names().delete_branch(name); !gone)
       return deliver(promise, to_caf(gone.error()));
     collect_garbage();
     deliver(promise, name);
+    // Others' files that only this branch has named go, and what was kept for it.
+    collect_in_background();
+  };
+  const auto finish = [this, remove, timeline = branch->timeline]() {
+    const auto open = timelines_.find(timeline);
+    if (open == timelines_.end()) return remove();
+    const timeline_actor actor = open->second.actor;
+    timelines_.erase(open);
+    // What it writes would come to lie in a folder that is gone.
+    request(actor, caf::infinite, close_atom::value, closing::discard)
+        .then([remove](lsn) { remove(); }, [remove](caf::error&) { remove(); });
   };
   if (on_it.empty()) {
     finish();

@@ -10,7 +10,7 @@
 namespace zenith::actors {
 namespace {
 
-using self_pointer = timeline_actor::stateful_pointer<timeline_state>;
+using self_pointer = timeline_pointer;
 using steady = std::chrono::steady_clock;
 using repository::arrival;
 using repository::without_page_header;
@@ -27,7 +27,7 @@ error not_arrived(const timeline_state& state, lsn wanted) {
                                  (state.problem.empty() ? std::string() : "; " + state.problem)};
 }
 
-error closing() { return {errc::unavailable, "the timeline is closing"}; }
+error is_closing() { return {errc::unavailable, "the timeline is closing"}; }
 
 // Calls `done` when the queue's LSN has arrived, or with the error when it has not in time.
 void wait_for(self_pointer self, repository::arrival_queue& queue, lsn until,
@@ -38,7 +38,7 @@ void wait_for(self_pointer self, repository::arrival_queue& queue, lsn until,
                 [self, until, done](arrival a) {
                   if (a == arrival::arrived) return done({});
                   done(tl::unexpected<error>(
-                      a == arrival::ended ? closing() : not_arrived(self->state, until)));
+                      a == arrival::ended ? is_closing() : not_arrived(self->state, until)));
                 });
   if (!kept)
     return done(fail(errc::limit, "too many requests wait for WAL of timeline " +
@@ -52,19 +52,14 @@ void wait_for(self_pointer self, repository::arrival_queue& queue, lsn until,
 // A timeline that could not be opened answers what it was asked until then, and ends, so that the
 // next request finds a new actor that tries again.
 const error& why_not_open(self_pointer self) {
-  caf::anon_send(caf::actor_cast<timeline_actor>(self), close_atom::value);
+  caf::anon_send(caf::actor_cast<timeline_actor>(self), close_atom::value, closing::discard);
   return *self->state.failure;
 }
 
 void make_durable(self_pointer self) {
   timeline_state& state = self->state;
   const auto durable = state.store->sync();
-  if (!durable) {
-    spdlog::error("timeline {}: {}", to_string(state.store->metadata().id),
-                  durable.error().message);
-    self->quit(to_caf(durable.error()));
-    return;
-  }
+  if (!durable) return fail_timeline(self, durable.error());
   if (state.window) state.window->set_durable(*durable);
 }
 
@@ -81,7 +76,7 @@ void append(self_pointer self, const wal_chunk& chunk) {
     state.window->refuse(appended.error().message);
     state.window = nullptr;
     // Only opening it again tells what a disk that failed still has.
-    if (appended.error().code == errc::io) return self->quit(to_caf(appended.error()));
+    if (appended.error().code == errc::io) return fail_timeline(self, appended.error());
   }
   state.received->advance(state.store->received());
   state.records->advance(state.store->end());
@@ -89,6 +84,7 @@ void append(self_pointer self, const wal_chunk& chunk) {
     state.sync_scheduled = true;
     self->send(self, sync_wal_atom::value);
   }
+  tend(self);
 }
 
 void answer_with_view(self_pointer self, lsn at, std::function<void(result<view_ptr>)> answer) {
@@ -98,11 +94,12 @@ void answer_with_view(self_pointer self, lsn at, std::function<void(result<view_
     return answer(fail(errc::invalid_argument,
                        "a request names LSN 0/0; each has to say as of "
                        "which LSN it reads"));
+  note_use(self);
   at = without_page_header(at, state.store->metadata().segment_size_bytes);
-  if (at <= state.store->end()) return answer(state.store->view());
-  wait_for(self, *state.records, at, [self, answer](result<void> arrived) {
+  if (at <= state.store->end()) return answer(state.store->view_at(at));
+  wait_for(self, *state.records, at, [self, answer, at](result<void> arrived) {
     if (!arrived) return answer(tl::unexpected<error>(arrived.error()));
-    answer(self->state.store->view());
+    answer(self->state.store->view_at(at));
   });
 }
 
@@ -116,6 +113,7 @@ result<point_found> find_durable(timeline_state& state, const point_query& query
 caf::result<point_found> answer_with_point(self_pointer self, const point_query& query) {
   timeline_state& state = self->state;
   if (!state.store) return to_caf(why_not_open(self));
+  note_use(self);
   const bool by_end = query.kind == repository::point_kind::end;
   const lsn there = by_end ? state.store->received() : state.store->end();
   const lsn wanted = query.kind == repository::point_kind::time ? lsn{} : query.position;
@@ -133,26 +131,6 @@ caf::result<point_found> answer_with_point(self_pointer self, const point_query&
   return promise;
 }
 
-timeline_status status_of(const timeline_state& state) {
-  timeline_status status;
-  status.id = to_string(state.parameters.store.metadata.id);
-  status.start_lsn = state.parameters.store.metadata.start.value();
-  status.state = state.store ? "open" : "failed";
-  status.problem = state.failure            ? state.failure->message
-                   : !state.problem.empty() ? state.problem
-                                            : state.damage;
-  if (state.store) {
-    status.last_lsn = state.store->end().value();
-    status.durable_lsn = state.store->durable().value();
-    if (state.window) status.lag_bytes = state.window->lag_bytes();
-    const layers::image_counts images = state.store->images();
-    status.images_checked = images.checked;
-    status.image_mismatches = images.mismatches;
-    status.image_failures = images.failures;
-  }
-  return status;
-}
-
 // Keeps the first damage for `status`, and logs a bounded number.
 std::function<void(const std::string&)> damage_log(timeline_state& state) {
   return [&state, left = failures_logged_max](const std::string& what) mutable {
@@ -167,7 +145,7 @@ std::function<void(const std::string&)> damage_log(timeline_state& state) {
 void open_store(self_pointer self, std::shared_ptr<const repository::branch_base> base) {
   timeline_state& state = self->state;
   auto how = state.parameters.store;
-  how.parent = std::move(base);
+  if (base) how.parent = std::move(base);
   how.on_failure = [note = damage_log(state)](const wal::raw_record& record,
                                               const error& cause) mutable {
     note("the record at " + to_string(record.start) + " was not understood: " + cause.message);
@@ -185,11 +163,13 @@ void open_store(self_pointer self, std::shared_ptr<const repository::branch_base
   state.store = std::move(*opened);
   spdlog::info("timeline {}: open up to {} after {} ms", id, to_string(state.store->end()),
                took.count());
+  begin_tending(self);
 }
 
 void open(self_pointer self, timeline_actor parent) {
   timeline_state& state = self->state;
   if (!parent) return open_store(self, nullptr);
+  self->state.duties.parent = parent;
   const lsn start = state.parameters.store.metadata.start;
   // Nothing else is processed until the parent has answered.
   self->request(parent, caf::infinite, base_atom::value, start)
@@ -202,19 +182,75 @@ void open(self_pointer self, timeline_actor parent) {
              });
 }
 
+// One segment after the other, as far as the layers keep up.
+void go_on_draining(self_pointer self) {
+  timeline_state& state = self->state;
+  if (!state.draining || !state.store || !state.duties.waits_for.empty()) return;
+  const auto more = state.store->drain(state.draining->pg_wal);
+  state.received->advance(state.store->received());
+  state.records->advance(state.store->end());
+  if (more && *more) {
+    caf::anon_send(caf::actor_cast<timeline_actor>(self), tend_atom::value);
+    return;
+  }
+  result<lsn> done = more ? state.store->begin_stream() : tl::unexpected<error>(more.error());
+  if (done) done = state.store->sync();
+  auto promise = state.draining->promise;
+  state.draining.reset();
+  if (done)
+    promise.deliver(*done);
+  else
+    promise.deliver(to_caf(done.error()));
+}
+
+caf::result<lsn> begin_draining(self_pointer self, const std::string& pg_wal) {
+  timeline_state& state = self->state;
+  if (state.draining)
+    return to_caf({errc::conflict, "WAL of another server is being taken in already"});
+  if (auto begun = state.store->begin_stream(); !begun) return to_caf(begun.error());
+  state.draining = {pg_wal, self->make_response_promise<lsn>()};
+  const auto promise = state.draining->promise;
+  go_on_draining(self);
+  return promise;
+}
+
 // Runs `act` on the store, or answers why there is none.
 template <class Answer, class Act>
 caf::result<Answer> with_store(self_pointer self, Act act) {
   timeline_state& state = self->state;
   if (!state.store) return to_caf(why_not_open(self));
+  note_use(self);
   return reply<Answer>(act(*state.store));
 }
 
 }  // namespace
 
+timeline_status status_of(const timeline_state& state) {
+  timeline_status status;
+  status.id = to_string(state.parameters.store.metadata.id);
+  status.start_lsn = state.parameters.store.metadata.start.value();
+  status.state = state.store ? "open" : "failed";
+  status.problem = state.failure            ? state.failure->message
+                   : !state.problem.empty() ? state.problem
+                                            : layers_problem_of(state);
+  if (status.problem.empty()) status.problem = state.damage;
+  if (state.store) {
+    status.last_lsn = state.store->end().value();
+    status.durable_lsn = state.store->durable().value();
+    if (state.window) status.lag_bytes = state.window->lag_bytes();
+    const layers::image_counts images = state.store->images();
+    status.images_checked = images.checked;
+    status.image_mismatches = images.mismatches;
+    status.image_failures = images.failures;
+    add_layers(state, status);
+  }
+  return status;
+}
+
 timeline_state::~timeline_state() {
   if (records) records->end();
   if (received) received->end();
+  if (draining) draining->promise.deliver(to_caf(is_closing()));
 }
 
 timeline_actor::behavior_type timeline(self_pointer self, timeline_parameters parameters,
@@ -257,25 +293,39 @@ timeline_actor::behavior_type timeline(self_pointer self, timeline_parameters pa
           return store.end();
         });
       },
-      [=](drain_atom, const std::string& pg_wal) {
-        return with_store<lsn>(self, [&](auto& store) -> result<lsn> {
-          ZENITH_TRY(store.drain(pg_wal));
-          self->state.received->advance(store.received());
-          self->state.records->advance(store.end());
-          return store.sync();
-        });
+      [=](drain_atom, const std::string& pg_wal) -> caf::result<lsn> {
+        if (!self->state.store) return to_caf(why_not_open(self));
+        note_use(self);
+        return begin_draining(self, pg_wal);
       },
       [=](lookup_atom, lsn at) {
         return with_store<int64_t>(self, [&](auto& store) -> result<int64_t> {
-          const auto time = store.newest_commit(at);
+          ZENITH_TRY_ASSIGN(const auto time, store.newest_commit(at));
           return time ? time->microseconds() : 0;
         });
       },
       [=](status_atom) { return status_of(self->state); },
-      [=](close_atom) -> caf::result<lsn> {
-        self->quit();
-        if (!self->state.store) return to_caf(*self->state.failure);
-        return reply<lsn>(self->state.store->sync());
+      [=](settle_atom, lsn at, urgency when) -> caf::result<branch_base_ptr> {
+        if (!self->state.store) return to_caf(why_not_open(self));
+        return settle(self, at, when);
+      },
+      [=](merge_atom, merge_goal goal) -> caf::result<timeline_status> {
+        if (!self->state.store) return to_caf(why_not_open(self));
+        return merge_all(self, goal);
+      },
+      [=](unsettled_atom) {
+        return with_store<uint64_t>(
+            self, [](auto& store) -> result<uint64_t> { return store.layers().unsettled_from(); });
+      },
+      [=](close_atom, closing how) { return close_timeline(self, how); },
+      [=](tend_atom) {
+        self->state.duties.tends_later = false;
+        tend(self);
+        go_on_draining(self);
+      },
+      [=](tick_atom) {
+        tend(self);
+        schedule_tick(self);
       },
       [=](sync_wal_atom) {
         self->state.sync_scheduled = false;

@@ -7,16 +7,19 @@
 
 #include "actors/interfaces.hpp"
 #include "actors/receiver_window.hpp"
+#include "actors/timeline_layers.hpp"
 #include "storage/repository/arrival_queue.hpp"
 
 namespace zenith::actors {
 
 struct timeline_parameters {
-  repository::timeline_store::parameters store;  ///< its parent's base is asked for by the actor
-  std::string branch;                            ///< for the log only
+  /// Its parent's base is asked for by the actor, where there is a parent actor.
+  repository::timeline_store::parameters store;
+  std::string branch;  ///< for the log only
   std::chrono::milliseconds arrival_timeout{10'000};
   size_t waiting_max = 10'000;
   bool check_images = false;  ///< those that records carry for checking (image_check.hpp)
+  layer_parameters layers;
 };
 
 /// What the actor holds. CAF destroys it when the actor ends, before it tells those who monitor the
@@ -36,13 +39,22 @@ struct timeline_state {
   std::optional<repository::arrival_queue> records;
   std::optional<repository::arrival_queue> received;
   receiver_window_ptr window;  ///< of the receiver that feeds it
-  std::string problem;         ///< why what a receiver sent was refused
-  std::string damage;          ///< of the first record or page that is not as it should be
+  struct drained_folder {
+    std::string pg_wal;
+    caf::typed_response_promise<lsn> promise;
+  };
+  std::optional<drained_folder> draining;
+  std::string problem;  ///< why what a receiver sent was refused
+  std::string damage;   ///< of the first record or page that is not as it should be
+  layer_duties duties;
   bool sync_scheduled = false;
   bool sweep_scheduled = false;
 };
 
-/// Opens the timeline when it starts; `parent` is asked for what the child shares. Spawn it
+timeline_status status_of(const timeline_state& state);
+
+/// Opens the timeline when it starts; `parent`, where it is not null, is asked for what the child
+/// shares. Spawn it
 /// detached: it reads and writes files. Where opening fails, it answers everything with that error
 /// and ends, so that the next request tries again.
 timeline_actor::behavior_type timeline(timeline_actor::stateful_pointer<timeline_state> self,

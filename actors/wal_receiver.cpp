@@ -114,9 +114,14 @@ class receiver {
     return {};
   }
 
+  bool has_room() const {
+    return !window_->is_paused() &&
+           sent_.value() < window_->durable().value() + how_.unsynced_max_bytes;
+  }
+
   // One look at the socket: takes what is there, passes it on, reports.
   result<void> turn(replication_connection& connection) {
-    const bool room = sent_.value() < window_->durable().value() + how_.unsynced_max_bytes;
+    const bool room = has_room();
     pollfd polled[2] = {{connection.descriptor(), static_cast<short>(room ? POLLIN : 0), 0},
                         {window_->descriptor(), POLLIN, 0}};
     if (poll(polled, 2, poll_interval_ms) < 0 && errno != EINTR)
@@ -144,7 +149,7 @@ class receiver {
       self_->send(timeline_, wal_atom::value, wal_chunk_ptr{std::move(chunk)});
       chunk = std::make_shared<wal_chunk>();
     };
-    while (sent_.value() < window_->durable().value() + how_.unsynced_max_bytes) {
+    while (has_room()) {
       auto message = connection.next();
       if (!message) {
         pass_on();

@@ -60,7 +60,7 @@ enum class images { ignored, checked };
 void ingest(const pgbench_wal& wal, images what) {
   const auto layer = std::make_shared<layers::memory_layer>(wal.start);
   layers::ingestor ingest(
-      layer, {{wal.base, lsn::max()}}, std::make_shared<layers::commit_index>(),
+      layer, {{wal.base, lsn::max()}},
       [](const wal::raw_record&, const error& cause) { throw std::runtime_error(cause.message); });
   if (what == images::checked)
     ingest.check_images([](const std::string& problem) { throw std::runtime_error(problem); });

@@ -225,7 +225,7 @@ material make_material() {
   // Nothing lies below the layer: records that ask for the catalogs as initdb left them fail, those
   // of the tables made above do not.
   made.layer = std::make_shared<layers::memory_layer>(made.wal.first);
-  layers::ingestor ingest(made.layer, {}, nullptr, nullptr);
+  layers::ingestor ingest(made.layer, {}, nullptr);
   wal::decoder decode(made.wal.identity, made.wal.first, lsn{});
   if (!decode.feed(made.wal.first, made.wal.from(made.wal.first)))
     throw std::runtime_error("WAL with a gap");

@@ -69,6 +69,11 @@ void add_node(app* root, command_line& line) {
   add_argument(config, "KEY", line.key, "A setting's name");
   add_argument(config, "VALUE", line.value,
                "Its new value; a running node takes it when it starts");
+  config
+      ->add_option("--branch", line.name,
+                   "Of this branch alone, at once: history_window and history_size; an empty VALUE "
+                   "gives it the node's again")
+      ->type_name("NAME");
 }
 
 void check_branch(command_line& line) {
@@ -188,10 +193,26 @@ void add_data(app* root, command_line& line) {
                "The data directory of a server of the same history, stopped after a checkpoint")
       ->required();
   verify->footer("Exit code 1 on any mismatch, 2 for a directory that cannot be compared.");
-  app* gc = add(root, line, command::gc, "gc", "Remove what nothing needs (later)");
-  gc->add_flag("--dry-run", line.dry_run, "Only say what would go");
-  app* compact = add(root, line, command::compact, "compact", "Merge a branch's layers (later)");
+  add(root, line, command::check, "check", "Read every file of the repository, and find damage")
+      ->footer("Needs no node. Exit code 1 where anything is damaged.");
+  app* gc = add(root, line, command::gc, "gc", "Remove history that nothing needs");
+  gc->add_flag("--dry-run", line.dry_run, "Only say what would go, and why the rest stays");
+  app* compact = add(root, line, command::compact, "compact", "Merge a branch's layers");
   add_argument(compact, "BRANCH", line.name, "The branch")->required();
+}
+
+void add_layers(app* root, command_line& line) {
+  app* layer = root->add_subcommand("layer", "Look into layer files");
+  layer->fallthrough();
+  layer->require_subcommand(1);
+  app* dump = add(layer, line, command::layer_dump, "dump",
+                  "Show a layer file: its header, its index, a line for each version");
+  add_argument(dump, "FILE", line.file, "The file, such as .zenith/timelines/ID/layers/base.image")
+      ->required();
+  CLI::Option* keys = dump->add_flag("--keys", line.keys, "A line for each key instead");
+  CLI::Option* blocks = dump->add_flag("--blocks", line.blocks, "A line for each block instead");
+  keys->excludes(blocks);
+  dump->footer("Needs no node and no repository. Exit code 1 where the file is damaged.");
 }
 
 bool is_public_option(const CLI::Option* option) {
@@ -238,7 +259,7 @@ std::optional<only_text> find_unknown_command(const app& root, int argc, const c
     const auto names = names_of_commands(*parent);
     if (std::find(names.begin(), names.end(), word) == names.end())
       return unknown_command(*parent, word, path);
-    if (word != "pg") return std::nullopt;
+    if (word != "pg" && word != "layer") return std::nullopt;
     parent = parent->get_subcommand(word);
     path = word;
   }
@@ -279,6 +300,7 @@ std::variant<command_line, only_text> parse_command_line(int argc, const char* c
   add_history(&root, line);
   add_servers(&root, line);
   add_data(&root, line);
+  add_layers(&root, line);
   std::vector<std::string> help_words;
   app* help = root.add_subcommand("help", "Show the commands, or what one does");
   add_argument(help, "COMMAND", help_words, "A command");
@@ -301,10 +323,12 @@ std::variant<command_line, only_text> parse_command_line(int argc, const char* c
     return help_on(root, words);
   } catch (const CLI::RequiredError& wrong) {
     const auto typed = root.get_subcommands();
-    const bool is_bare_pg =
-        !typed.empty() && typed[0]->get_name() == "pg" && typed[0]->get_subcommands().empty();
-    return wrong_usage(is_bare_pg ? "pg needs a command (zenith help pg lists them)"
-                                  : std::string(wrong.what()));
+    const std::string name = typed.empty() ? "" : typed[0]->get_name();
+    const bool is_bare_group =
+        (name == "pg" || name == "layer") && typed[0]->get_subcommands().empty();
+    return wrong_usage(is_bare_group
+                           ? name + " needs a command (zenith help " + name + " lists them)"
+                           : std::string(wrong.what()));
   } catch (const CLI::Error& wrong) {
     return wrong_usage(wrong.what());
   }

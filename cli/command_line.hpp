@@ -32,6 +32,8 @@ enum class command : uint8_t {
   export_,
   page,
   verify,
+  layer_dump,
+  check,
   gc,
   compact,
   config,
@@ -50,14 +52,16 @@ struct command_line {
   std::string relation;   ///< page: TBLSPC/DB/REL
   std::string fork;       ///< page
   uint32_t block = 0;     ///< page
-  std::string file;       ///< page --out
+  std::string file;       ///< page --out, layer dump's
   std::string conninfo;   ///< import --from, init --import
   std::string key;        ///< config
   std::optional<std::string> value;
   std::string pg_bin;  ///< init
   uint32_t wal_segment_mb = 16;
   bool data_checksums = false;
-  uint16_t port = 0;  ///< pg create; 0: any
+  uint16_t port = 0;    ///< pg create; 0: any
+  bool keys = false;    ///< layer dump
+  bool blocks = false;  ///< layer dump
   bool full = false;
   bool read_only = false;
   bool sync = false;

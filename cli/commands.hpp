@@ -14,6 +14,7 @@ result<answer> run_start(const std::filesystem::path& repository);
 result<answer> run_stop(const std::filesystem::path& repository);
 result<answer> run_status(const std::filesystem::path& repository);
 result<answer> run_config(const std::filesystem::path& repository, const command_line& line);
+result<answer> run_check(const std::filesystem::path& repository);
 
 result<answer> run_branch_list(node_client& node);
 result<answer> run_branch_make(node_client& node, const command_line& line);
@@ -38,6 +39,11 @@ result<answer> run_pg_psql(const std::filesystem::path& repository, node_client&
 result<answer> run_export(const std::filesystem::path& repository, node_client& node,
                           const command_line& line);
 result<answer> run_page(node_client& node, const command_line& line);
+result<answer> run_gc(node_client& node, const command_line& line);
+result<answer> run_compact(node_client& node, const command_line& line);
 result<answer> run_verify(node_client& node, const command_line& line);
+
+/// Needs neither node nor repository.
+result<answer> run_layer_dump(const command_line& line);
 
 }  // namespace zenith::cli

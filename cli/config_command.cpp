@@ -67,10 +67,34 @@ result<answer> list(const config::settings& settings) {
                 table({{"setting"}, {"value"}, {"default"}, {"bounds"}, {"what it is"}}, rows)};
 }
 
+// The node alone writes what belongs to its branches.
+result<answer> run_for_branch(const fs::path& directory, const config::settings& nodes,
+                              const command_line& line) {
+  if (line.value) {
+    if (line.key.empty()) return fail(errc::invalid_argument, "which setting is to be changed?");
+    ZENITH_TRY_ASSIGN(auto node, node_client::connect(directory));
+    ZENITH_TRY(node.set_for_branch(line.name, line.key, *line.value));
+  }
+  ZENITH_TRY_ASSIGN(const auto opened,
+                    repository::repository::open(posix_file_system(), directory));
+  ZENITH_TRY_ASSIGN(const auto branch, opened.branch(line.name));
+  ZENITH_TRY_ASSIGN(const auto timeline, opened.timeline(branch.timeline));
+  config::settings settings = nodes;
+  for (const auto& [key, value] : timeline.settings) ZENITH_TRY(settings.set(key, value));
+  if (line.key.empty()) return list(settings);
+  ZENITH_TRY_ASSIGN(const setting* const row, config::find_setting(line.key));
+  ZENITH_TRY_ASSIGN(const json one, to_json(settings, *row));
+  const bool is_own = timeline.settings.contains(line.key);
+  return answer{one,
+                fmt::format("{} = {}\n{}\n{}\n", row->key, settings.shown(row->key).value_or(""),
+                            row->description, is_own ? "the branch's own" : "the node's")};
+}
+
 }  // namespace
 
 result<answer> run_config(const fs::path& directory, const command_line& line) {
   ZENITH_TRY_ASSIGN(auto settings, read_settings(directory));
+  if (!line.name.empty()) return run_for_branch(directory, settings, line);
   if (line.key.empty()) return list(settings);
   ZENITH_TRY_ASSIGN(const setting* const row, config::find_setting(line.key));
   std::string note;

@@ -28,6 +28,10 @@ data
   export    write a plain data directory as of a point
   page      read one page as of a point
   verify    compare a point with a stopped server's files
+  layer     show what a layer file holds
+  check     read every file of the repository, and find damage
+  compact   merge a branch's layers until nothing is left to do
+  gc        remove history that nothing needs
 
 A POINT is NAME, NAME@LSN or NAME@TIME; NAME is a branch, a tag or a timeline id.
 

@@ -55,22 +55,12 @@ result<answer> ask_node(const fs::path& repository, node_client& node, const com
       return run_page(node, line);
     case command::verify:
       return run_verify(node, line);
+    case command::gc:
+      return run_gc(node, line);
+    case command::compact:
+      return run_compact(node, line);
     default:
       return fail(errc::unsupported, "this command needs no node");
-  }
-}
-
-// What this version has no code for yet; empty for all else.
-const char* later_command(command what) {
-  switch (what) {
-    case command::import:
-      return "import";
-    case command::gc:
-      return "gc";
-    case command::compact:
-      return "compact";
-    default:
-      return nullptr;
   }
 }
 
@@ -81,9 +71,10 @@ bool runs_as_caller(const command_line& line) {
 }
 
 result<answer> run(command_line line) {
-  if (const char* later = later_command(line.what))
-    return fail(errc::unsupported, std::string("zenith ") + later + " comes in a later version");
+  if (line.what == command::import)
+    return fail(errc::unsupported, "zenith import comes in a later version");
   if (line.what == command::init) return run_init(line);
+  if (line.what == command::layer_dump) return run_layer_dump(line);
   ZENITH_TRY_ASSIGN(const fs::path repository, find_repository(line));
   // The node has another current directory, and its user may not be able to enter this one.
   if (!line.directory.empty()) line.directory = absolute_path(line.directory).string();
@@ -97,6 +88,8 @@ result<answer> run(command_line line) {
       return run_status(repository);
     case command::config:
       return run_config(repository, line);
+    case command::check:
+      return run_check(repository);
     default:
       break;
   }

@@ -116,6 +116,16 @@ result<export_reply> node_client::write_export(const std::string& point,
 result<page_reply> node_client::read_page(const page_request& request) {
   return parts_->client->ask<page_reply>(page_atom::value, request);
 }
+result<gc_reply> node_client::collect(bool only_report) {
+  return parts_->client->ask<gc_reply>(gc_atom::value, only_report);
+}
+result<gc_reply> node_client::compact(const std::string& branch) {
+  return parts_->client->ask<gc_reply>(compact_atom::value, branch);
+}
+result<std::string> node_client::set_for_branch(const std::string& branch, const std::string& key,
+                                                const std::string& value) {
+  return parts_->client->ask<std::string>(window_atom::value, branch, key, value);
+}
 result<verify_reply> node_client::verify(const std::string& point, const std::string& directory) {
   return parts_->client->ask<verify_reply>(verify_atom::value, point, directory);
 }

@@ -41,6 +41,11 @@ class node_client {
 
   result<actors::export_reply> write_export(const std::string& point, const std::string& directory);
   result<actors::page_reply> read_page(const actors::page_request& request);
+  result<actors::gc_reply> collect(bool only_report);
+  result<actors::gc_reply> compact(const std::string& branch);
+  /// Empty: the node's own again.
+  result<std::string> set_for_branch(const std::string& branch, const std::string& key,
+                                     const std::string& value);
   result<actors::verify_reply> verify(const std::string& point, const std::string& directory);
 
  private:

@@ -32,7 +32,15 @@ json to_json(const actors::timeline_status& timeline) {
                        {"problem", text_or_null(timeline.problem)},
                        {"images_checked", timeline.images_checked},
                        {"image_mismatches", timeline.image_mismatches},
-                       {"image_failures", timeline.image_failures}});
+                       {"image_failures", timeline.image_failures},
+                       {"readable_from", lsn_or_null(timeline.readable_from)},
+                       {"memory_bytes", timeline.memory_bytes},
+                       {"layers", timeline.layers},
+                       {"layer_bytes", timeline.layer_bytes},
+                       {"layer_depth", timeline.layer_depth},
+                       {"wal_bytes", timeline.wal_bytes},
+                       {"flushed_bytes", timeline.flushed_bytes},
+                       {"merged_bytes", timeline.merged_bytes}});
 }
 
 // What came of check_consistency_images; nothing where no image was seen.
@@ -44,6 +52,11 @@ std::string shown_images(const actors::timeline_status& one) {
   return shown;
 }
 
+// "12, 1.5 GB", nothing where a timeline has no figures yet.
+std::string shown_layers(const actors::timeline_status& one) {
+  return one.layers == 0 ? "" : fmt::format("{}, {}", one.layers, shown_size(one.layer_bytes));
+}
+
 std::string timelines_table(const std::vector<actors::timeline_status>& timelines) {
   std::vector<std::vector<std::string>> rows;
   std::string notes;
@@ -51,7 +64,8 @@ std::string timelines_table(const std::vector<actors::timeline_status>& timeline
     const std::string& name = one.branch.empty() ? one.id : one.branch;
     rows.push_back({one.branch, one.id, one.state, shown_lsn(one.last_lsn),
                     shown_lsn(one.durable_lsn), one.source,
-                    one.source.empty() ? "" : shown_size(one.lag_bytes)});
+                    one.source.empty() ? "" : shown_size(one.lag_bytes),
+                    one.memory_bytes == 0 ? "" : shown_size(one.memory_bytes), shown_layers(one)});
     if (const auto images = shown_images(one); !images.empty())
       notes += name + ": " + images + "\n";
     if (!one.problem.empty()) notes += "! " + name + ": " + one.problem + "\n";
@@ -62,7 +76,9 @@ std::string timelines_table(const std::vector<actors::timeline_status>& timeline
                 {"received"},
                 {"durable"},
                 {"source"},
-                {"lag", column::side::right}},
+                {"lag", column::side::right},
+                {"memory", column::side::right},
+                {"layers", column::side::right}},
                rows) +
          notes;
 }
@@ -76,11 +92,15 @@ answer describe(const actors::node_status& status, bool is_running) {
                             {"page_address", text_or_null(status.page_address)},
                             {"http_address", text_or_null(status.http_address)},
                             {"version", status.version},
+                            {"memory_bytes", status.memory_bytes},
+                            {"memory_limit_bytes", status.memory_limit_bytes},
                             {"timelines", json::array(timelines)}}),
               ""};
   if (is_running)
-    made.text = fmt::format("the node runs: pid {}, zenithd {}\ncommands  {}\npages     {}\n\n",
-                            status.pid, status.version, status.cli_address, status.page_address);
+    made.text = fmt::format(
+        "the node runs: pid {}, zenithd {}\ncommands  {}\npages     {}\nmemory    {} of {}\n\n",
+        status.pid, status.version, status.cli_address, status.page_address,
+        shown_size(status.memory_bytes), shown_size(status.memory_limit_bytes));
   else
     made.text = "no node runs; start it with: zenith start\n\n";
   made.text += timelines_table(status.timelines);

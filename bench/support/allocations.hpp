@@ -1,4 +1,4 @@
-// allocations: counts what a program takes from the heap; who includes it gets the counting.
+// allocations: counts what a program takes from the heap; its source belongs to bench_redo only.
 #pragma once
 
 #include <cstdint>

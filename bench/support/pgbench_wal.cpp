@@ -43,6 +43,7 @@ pgbench_wal import_base(const std::filesystem::path& data, const std::filesystem
   pgbench_wal made;
   made.identity = {imported.system, imported.segment_size_bytes};
   made.start = imported.base;
+  made.base_file = name;
   made.base = value_of(layers::image_layer::open(files, name));
   return made;
 }
@@ -54,7 +55,9 @@ pgbench_wal make_pgbench_wal(const testing::temporary_directory& directory,
   const postgres_server::options options{
       {},
       "autovacuum = off\nfull_page_writes = on\nwal_compression = off\ncheckpoint_timeout = 1h\n"
-      "max_wal_size = 64GB\nwal_keep_size = 64GB\nshared_buffers = 1GB\n" +
+      "max_wal_size = 64GB\nwal_keep_size = 64GB\nshared_buffers = 1GB\n"
+      // Recovery has to redo all of it.
+      "bgwriter_lru_maxpages = 0\n" +
           how.configuration};
   postgres_server server(directory, options);
   server.start();
@@ -74,7 +77,13 @@ pgbench_wal make_pgbench_wal(const testing::temporary_directory& directory,
   const auto end = parse_lsn(server.value("select pg_current_wal_flush_lsn()"));
   if (!end) throw std::runtime_error("the server gave no LSN");
   made.end = *end;
-  server.stop();
+  if (!how.crash) {
+    server.stop();
+    return made;
+  }
+  server.kill();
+  made.crashed = directory / "crashed";
+  std::filesystem::copy(server.data(), made.crashed, std::filesystem::copy_options::recursive);
   return made;
 }
 

@@ -16,6 +16,7 @@ struct pgbench_run {
   int clients = 4;
   int transactions_each = 40'000;
   std::string configuration;  ///< more lines for postgresql.conf
+  bool crash = false;         ///< the server is killed at the end, and pgbench_wal::crashed made
 };
 
 /// From a clean stop before the run to the end of its last record, full-page images and all.
@@ -24,7 +25,10 @@ struct pgbench_wal {
   wal::wal_identity identity;
   lsn start;
   lsn end;
-  /// Everything as of `start`.
+  /// The data directory as the kill left it, with the WAL; empty where that was not asked for.
+  std::filesystem::path crashed;
+  /// Everything as of `start`, and the file that it is in.
+  std::filesystem::path base_file;
   std::shared_ptr<const layers::image_layer> base;
 
   uint64_t size_bytes() const { return end - start; }

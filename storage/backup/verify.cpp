@@ -262,9 +262,10 @@ result<void> verifier::compare_block(const relation_id& relation, fork_number fo
 // What the page begins with decides. An image without its bits has a hole up to the page's end;
 // other images have all of them, and so has what was there from the start.
 map_logging verifier::logging_of_map(const relation_id& relation, block_number block) const {
-  const auto image = view_.first_image(relation, fork_number::vm, block, at_);
-  const bool is_without = image && *image && (*image)->hole_length > 0 &&
-                          (*image)->hole_offset + (*image)->hole_length == page_size_bytes;
+  const auto first = view_.first_image(relation, fork_number::vm, block, at_);
+  const bool is_without =
+      first && *first && (*first)->image.hole_length > 0 &&
+      (*first)->image.hole_offset + (*first)->image.hole_length == page_size_bytes;
   return is_without ? map_logging::without_bits : map_logging::whole;
 }
 

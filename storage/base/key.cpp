@@ -3,7 +3,14 @@
 
 #include <fmt/format.h>
 
+#include "storage/base/assert.hpp"
+
 namespace zenith {
+namespace {
+
+constexpr uint8_t fork_max = 3;  // of forks and of SLRUs
+
+}  // namespace
 
 std::string to_string(const relation_id& relation) {
   return fmt::format("{}/{}/{}", relation.tablespace, relation.database, relation.relfilenode);
@@ -67,8 +74,32 @@ std::string to_string(const key& k) {
                          to_string(k.relation_fork()), k.d);
     case key_kind::configuration_file:
       return fmt::format("configuration file {}", k.a);
+    case key_kind::transaction_ends:
+      return fmt::format("transaction ends up to {:X}/{:X}", k.a, k.d);
   }
   return fmt::format("key of unknown kind {}", static_cast<int>(k.kind));
+}
+
+key key_before(const key& k) {
+  key before = k;
+  if (before.d-- != 0) return before;
+  if (before.fork-- != 0) return before;
+  before.fork = fork_max;
+  if (before.c-- != 0 || before.b-- != 0 || before.a-- != 0) return before;
+  ZENITH_ASSERT(k.kind > key_kind::control);
+  before.kind = static_cast<key_kind>(static_cast<uint8_t>(k.kind) - 1);
+  return before;
+}
+
+key key_after(const key& k) {
+  key after = k;
+  if (++after.d != 0) return after;
+  if (after.fork++ < fork_max) return after;
+  after.fork = 0;
+  if (++after.c != 0 || ++after.b != 0 || ++after.a != 0) return after;
+  ZENITH_ASSERT(k.kind < key_kind::transaction_ends);
+  after.kind = static_cast<key_kind>(static_cast<uint8_t>(k.kind) + 1);
+  return after;
 }
 
 encoded_key encode(const key& k) {
@@ -93,8 +124,8 @@ result<key> decode_key(byte_view encoded) {
   k.c = load_big_endian<uint32_t>(&encoded[9]);
   k.fork = static_cast<uint8_t>(encoded[13]);
   k.d = load_big_endian<uint32_t>(&encoded[14]);
-  if (k.kind < key_kind::control || k.kind > key_kind::configuration_file || k.fork > 3)
-    return fail(errc::corrupt, fmt::format("a key has kind {} and fork {}, expected kind 1..13 "
+  if (k.kind < key_kind::control || k.kind > key_kind::transaction_ends || k.fork > fork_max)
+    return fail(errc::corrupt, fmt::format("a key has kind {} and fork {}, expected kind 1..14 "
                                            "and fork 0..3",
                                            static_cast<int>(k.kind), k.fork));
   return k;

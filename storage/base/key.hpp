@@ -60,6 +60,7 @@ enum class key_kind : uint8_t {
   relation_size = 11,       ///< a, b, c = relation, fork; relation_state (relation_state.hpp)
   relation_block = 12,      ///< a, b, c = relation, fork, d = block; 8192 bytes
   configuration_file = 13,  ///< a = a number by which files are told apart; name, NUL, contents
+  transaction_ends = 14,    ///< a, d = the batch's first end LSN; a batch (transaction_end.hpp)
 };
 
 /// Names one versioned thing. Ordered by its fields from first to last, so that all sizes of a
@@ -90,6 +91,11 @@ struct key {
   static key slru(slru_kind slru, uint32_t page_number) {
     return {key_kind::slru_page, 0, 0, 0, static_cast<uint8_t>(slru), page_number};
   }
+  /// A batch of transaction ends, the first of which ended at the LSN.
+  static key transaction_ends(uint64_t first_end) {
+    return {key_kind::transaction_ends,      static_cast<uint32_t>(first_end >> 32), 0, 0, 0,
+            static_cast<uint32_t>(first_end)};
+  }
   static key size(const relation_id& r, fork_number fork) {
     return {key_kind::relation_size, r.tablespace, r.database, r.relfilenode,
             static_cast<uint8_t>(fork)};
@@ -108,6 +114,10 @@ struct key {
   fork_number relation_fork() const { return static_cast<fork_number>(fork); }
   slru_kind slru_of() const { return static_cast<slru_kind>(fork); }
 };
+
+/// The next key before or after one among all that decode_key takes; there has to be one.
+key key_before(const key& k);
+key key_after(const key& k);
 
 /// For people: "relation 1663/5/16384 main block 7", "pg_xact page 3".
 std::string to_string(const key& k);

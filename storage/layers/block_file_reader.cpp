@@ -1,9 +1,10 @@
-// Reading a block file: frame, index, blocks and the small cache of unpacked ones.
+// Opening a block file, and reading its blocks with every check.
+#include "storage/layers/block_file_reader.hpp"
+
 #include <fmt/format.h>
 #include <zstd.h>
 
-#include "storage/layers/block_file.hpp"
-#include "storage/layers/block_file_format.hpp"
+#include <atomic>
 
 namespace zenith::layers {
 namespace {
@@ -17,98 +18,120 @@ ZSTD_DCtx* unpacking_context() {
   return context.get();
 }
 
+/// A thread's memory for blocks as they are stored.
+byte_span raw_memory(size_t size_bytes) {
+  static thread_local bytes memory;
+  constexpr size_t kept_bytes = size_t{256} << 10;
+  if (memory.size() < size_bytes || memory.size() > std::max(kept_bytes, size_bytes)) {
+    bytes().swap(memory);
+    memory.resize(size_bytes);
+  }
+  return byte_span(memory).first(size_bytes);
+}
+
+/// What a zstd frame can unpack to at most, by the blocks that it has, whatever its header says
+/// (RFC 8878, 3.1.1): a damaged size shall not ask for memory. 0: it is no frame.
+uint64_t unpacked_bytes_max(byte_view frame) {
+  constexpr uint64_t block_max = uint64_t{128} << 10;
+  constexpr std::array<size_t, 4> dictionary_bytes{0, 1, 2, 4};
+  if (frame.size() < 5) return 0;
+  const auto descriptor = std::to_integer<unsigned>(frame[4]);
+  const bool is_single_segment = (descriptor & 0x20) != 0;
+  const std::array<size_t, 4> content_size_bytes{is_single_segment ? 1u : 0u, 2, 4, 8};
+  size_t at = 5 + (is_single_segment ? 0 : 1) + dictionary_bytes[descriptor & 3] +
+              content_size_bytes[descriptor >> 6];
+  uint64_t most = 0;
+  for (bool is_last = false; !is_last;) {
+    if (at > frame.size() || frame.size() - at < 3) return 0;
+    const uint32_t header =
+        load<uint16_t>(frame.data() + at) | std::to_integer<uint32_t>(frame[at + 2]) << 16;
+    const uint32_t size = header >> 3;
+    enum : uint32_t { raw, repeated, compressed };
+    const uint32_t type = header >> 1 & 3;
+    if (type > compressed) return 0;
+    most += type == compressed ? block_max : std::min<uint64_t>(size, block_max);
+    at += 3 + (type == repeated ? 1 : size_t{size});
+    is_last = (header & 1) != 0;
+  }
+  return most;
+}
+
 }  // namespace
 
-result<block> block::parse(bytes unpacked, uint32_t key_size_bytes) {
-  block b;
-  b.key_size_ = key_size_bytes;
-  const uint64_t size = unpacked.size();
-  if (size < 4) return fail(errc::corrupt, fmt::format("has {} bytes, expected at least 4", size));
-  b.count_ = load<uint32_t>(unpacked.data());
-  const uint64_t ends = 4 + uint64_t{b.count_} * key_size_bytes;
-  const uint64_t values = ends + uint64_t{b.count_} * 4;
-  if (values > size)
-    return fail(errc::corrupt, fmt::format("has {} bytes, expected at least {} for its {} entries",
-                                           size, values, b.count_));
-  uint64_t last_end = 0;
-  for (uint64_t i = 0; i < b.count_; ++i) {
-    const auto end = load<uint32_t>(unpacked.data() + ends + 4 * i);
-    if (end < last_end || end > size - values)
-      return fail(errc::corrupt, fmt::format("says that its value {} ends at {}, expected {} to {}",
-                                             i, end, last_end, size - values));
-    last_end = end;
-  }
-  b.ends_ = ends;
-  b.values_ = values;
-  b.data_ = std::move(unpacked);
-  return b;
+uint64_t block_file_reader::new_cache_file() {
+  static std::atomic<uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
-byte_view block::value(uint32_t i) const {
-  const auto end_of = [&](uint32_t n) {
-    return load<uint32_t>(data_.data() + ends_ + 4 * size_t{n});
-  };
-  const uint32_t begin = i == 0 ? 0 : end_of(i - 1);
-  return byte_view(data_).subspan(values_ + begin, end_of(i) - begin);
-}
-
-uint32_t block::lower_bound(byte_view wanted) const {
-  uint32_t low = 0;
-  uint32_t high = count_;
-  while (low < high) {
-    const uint32_t middle = low + (high - low) / 2;
-    if (compare(key(middle), wanted) < 0)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low;
-}
-
-result<std::unique_ptr<block_file_reader>> block_file_reader::open(file_system& files,
-                                                                   const path& name,
-                                                                   block_file_content content,
-                                                                   uint32_t key_size_bytes,
-                                                                   size_t cache_bytes) {
+result<std::unique_ptr<block_file_reader>> block_file_reader::open(
+    file_system& files, const path& name, block_file_content content, uint32_t key_size_bytes,
+    block_cache& cache, uint64_t cache_file) {
   std::unique_ptr<block_file_reader> reader(new block_file_reader);
   reader->name_ = name;
-  reader->cache_limit_bytes_ = cache_bytes;
+  reader->cache_ = &cache;
+  reader->cache_file_ = cache_file;
   ZENITH_TRY_ASSIGN(reader->file_, files.open(name, open_mode::read));
   reader->description_.content = content;
   reader->description_.key_size_bytes = key_size_bytes;
-  uint64_t index_offset = 0;
-  uint32_t index_bytes = 0;
-  ZENITH_TRY(reader->read_frame(index_offset, index_bytes));
-  ZENITH_TRY_ASSIGN(bytes unpacked, reader->read_block(index_offset, index_bytes));
-  auto index = block::parse(std::move(unpacked), key_size_bytes);
-  if (!index) return reader->damaged(index_offset, "the index " + index.error().message);
-  reader->index_ = std::move(*index);
-  ZENITH_TRY(reader->check_index());
+  block_place root{};
+  ZENITH_TRY(reader->read_frame(root));
+  ZENITH_TRY_ASSIGN(reader->root_, reader->read_block(root));
+  ZENITH_TRY(reader->check_index(reader->root_, reader->index_levels_ + 1,
+                                 sizeof(block_file_header), root.offset));
   return reader;
 }
 
-/// Header and footer; gives where the index lies.
-result<void> block_file_reader::read_frame(uint64_t& index_offset, uint32_t& index_bytes) {
+result<block_file_content> block_file_reader::content_of(file_system& files, const path& name) {
+  block_file_reader reader;
+  reader.name_ = name;
+  ZENITH_TRY_ASSIGN(reader.file_, files.open(name, open_mode::read));
   block_file_header header;
-  block_file_footer footer;
-  ZENITH_TRY_ASSIGN(const uint64_t size, file_->size_bytes());
-  if (size < sizeof header + sizeof footer)
-    return damaged(0, fmt::format("the file has {} bytes, expected at least {}", size,
-                                  sizeof header + sizeof footer));
+  ZENITH_TRY(reader.read_header(header));
+  const auto content = static_cast<block_file_content>(header.content);
+  if (content != block_file_content::image_layer && content != block_file_content::delta_layer)
+    return reader.damaged(
+        12, fmt::format("kind of entries: expected 1 or 2, found {}", header.content));
+  return content;
+}
+
+result<void> block_file_reader::expect(uint64_t at, const char* what, uint64_t expected,
+                                       uint64_t found) const {
+  if (expected == found) return {};
+  return damaged(at, fmt::format("{}: expected {:#x}, found {:#x}", what, expected, found));
+}
+
+/// Checks all of it but what the entries are.
+result<void> block_file_reader::read_header(block_file_header& header) {
+  ZENITH_TRY_ASSIGN(size_bytes_, file_->size_bytes());
+  constexpr size_t least = sizeof(block_file_header) + sizeof(block_file_footer);
+  if (size_bytes_ < least)
+    return damaged(0,
+                   fmt::format("the file has {} bytes, expected at least {}", size_bytes_, least));
   ZENITH_TRY(file_->read(0, std::as_writable_bytes(std::span(&header, 1))));
-  const auto expect = [&](uint64_t at, const char* what, uint64_t expected,
-                          uint64_t found) -> result<void> {
-    if (expected == found) return {};
-    return damaged(at, fmt::format("{}: expected {:#x}, found {:#x}", what, expected, found));
-  };
   ZENITH_TRY(expect(0, "magic of the header", header_magic, header.magic));
   ZENITH_TRY(expect(4, "checksum of the header", crc32c(view_of(header).subspan(8)), header.crc));
-  ZENITH_TRY(expect(8, "format version", block_file_format_version, header.format_version));
+  format_version_ = header.format_version;
+  if (format_version_ != block_file_first_version)
+    ZENITH_TRY(expect(8, "format version", block_file_format_version, format_version_));
+  return {};
+}
+
+/// Header and footer; gives where the root lies.
+result<void> block_file_reader::read_frame(block_place& root) {
+  block_file_header header;
+  block_file_footer footer;
+  ZENITH_TRY(read_header(header));
+  const uint64_t size = size_bytes_;
   ZENITH_TRY(
       expect(12, "kind of entries", static_cast<uint32_t>(description_.content), header.content));
   ZENITH_TRY(expect(16, "size of a key", description_.key_size_bytes, header.key_size_bytes));
+  const bool is_first = format_version_ == block_file_first_version;
+  if (header.filter_key_bytes > (is_first ? 0 : header.key_size_bytes))
+    return damaged(20, fmt::format("filters are said to be made of {} bytes of a key of {}",
+                                   header.filter_key_bytes, header.key_size_bytes));
   description_.first = lsn{header.first_lsn};
   description_.last = lsn{header.last_lsn};
+  description_.filter_key_bytes = header.filter_key_bytes;
 
   const uint64_t end = size - sizeof footer;
   ZENITH_TRY(file_->read(end, std::as_writable_bytes(std::span(&footer, 1))));
@@ -119,121 +142,129 @@ result<void> block_file_reader::read_frame(uint64_t& index_offset, uint32_t& ind
   ZENITH_TRY(expect(end + 8, "end of the index", end, footer.index_offset + footer.index_bytes));
   if (footer.index_offset < sizeof header || footer.index_offset > end)
     return damaged(end + 8, fmt::format("the index is said to lie at {}", footer.index_offset));
-  index_offset = footer.index_offset;
-  index_bytes = footer.index_bytes;
-  blocks_end_ = footer.index_offset;
+  if (footer.index_levels > (is_first ? 0 : index_levels_max))
+    return damaged(end + 20, fmt::format("the index is said to have {} levels below its root",
+                                         footer.index_levels));
+  root = {footer.index_offset, footer.index_bytes, 0};
+  index_levels_ = footer.index_levels;
   entries_ = footer.entries;
+  blocks_ = footer.blocks;
   return {};
 }
 
-/// Blocks follow each other from the header to the index, and their first keys rise.
-result<void> block_file_reader::check_index() {
-  uint64_t expected = sizeof(block_file_header);
-  for (uint32_t i = 0; i < index_.size(); ++i) {
-    const byte_view value = index_.value(i);
-    if (value.size() != sizeof(block_place))
-      return damaged(blocks_end_, fmt::format("entry {} of the index has {} bytes, expected {}", i,
-                                              value.size(), sizeof(block_place)));
-    const auto place = zenith::load<block_place>(value.data());
-    if (place.offset != expected)
-      return damaged(blocks_end_, fmt::format("entry {} of the index says offset {}, expected {}",
-                                              i, place.offset, expected));
-    if (i != 0 && compare(index_.key(i - 1), index_.key(i)) >= 0)
-      return damaged(blocks_end_, fmt::format("entry {} of the index is out of order", i));
-    expected += place.size_bytes;
+result<void> block_file_reader::check_index(const block& index, unsigned height, uint64_t begin,
+                                            uint64_t offset) const {
+  uint64_t expected = begin;
+  for (uint32_t i = 0; i < index.size(); ++i) {
+    const byte_view value = index.value(i);
+    const bool may_have_filter = height == 1 && description_.filter_key_bytes != 0;
+    if (value.size() < sizeof(block_place) ||
+        (value.size() != sizeof(block_place) && !may_have_filter))
+      return damaged(offset, fmt::format("entry {} of the index has {} bytes, expected {}", i,
+                                         value.size(), sizeof(block_place)));
+    const auto place = load<block_place>(value.data());
+    if (height == 1 ? place.offset != expected : place.offset < expected)
+      return damaged(offset, fmt::format("entry {} of the index says offset {}, expected {}", i,
+                                         place.offset, expected));
+    if (place.offset > offset || place.size_bytes > offset - place.offset ||
+        place.size_bytes < sizeof(block_header))
+      return damaged(offset,
+                     fmt::format("entry {} of the index says offset {} and {} bytes, "
+                                 "expected at least {}, and its end at or before {}",
+                                 i, place.offset, place.size_bytes, sizeof(block_header), offset));
+    expected = place.end();
   }
-  if (expected != blocks_end_)
-    return damaged(blocks_end_,
-                   fmt::format("the blocks end at {}, expected {}", expected, blocks_end_));
+  if (expected != offset)
+    return damaged(offset, fmt::format("the blocks end at {}, expected {}", expected, offset));
   return {};
 }
 
-uint32_t block_file_reader::block_of(byte_view key) const {
-  const uint32_t at = index_.lower_bound(key);
-  if (at < index_.size() && compare(index_.key(at), key) == 0) return at;
-  return at == 0 ? index_.size() : at - 1;
+result<block> block_file_reader::read_block(const block_place& place) const {
+  const byte_span raw = raw_memory(place.size_bytes);
+  ZENITH_TRY(file_->read(place.offset, raw));
+  return unpack(raw, place.offset);
 }
 
-result<block_ptr> block_file_reader::load(uint32_t number) const {
-  if (block_ptr hit = cached(number)) return hit;
-  const auto place = zenith::load<block_place>(index_.value(number).data());
-  ZENITH_TRY_ASSIGN(bytes unpacked, read_block(place.offset, place.size_bytes));
-  auto parsed = block::parse(std::move(unpacked), description_.key_size_bytes);
-  if (!parsed)
-    return damaged(place.offset, fmt::format("block {} {}", number, parsed.error().message));
-  if (parsed->size() == 0 || compare(parsed->key(0), index_.key(number)) != 0)
-    return damaged(place.offset, fmt::format("block {} does not begin with the key that the index "
-                                             "has for it",
-                                             number));
-  auto loaded = std::make_shared<const block>(std::move(*parsed));
-  remember(number, loaded);
+result<block> block_file_reader::unpack(byte_view raw, uint64_t offset) const {
+  if (raw.size() < sizeof(block_header))
+    return damaged(offset, fmt::format("a block has {} bytes, expected at least {}", raw.size(),
+                                       sizeof(block_header)));
+  const auto header = load<block_header>(raw.data());
+  if (header.stored_bytes != raw.size() - sizeof header)
+    return damaged(offset + 4, fmt::format("a block's stored size: expected {}, found {}",
+                                           raw.size() - sizeof header, header.stored_bytes));
+  if (const uint32_t crc = crc32c(raw.subspan(4)); crc != header.crc)
+    return damaged(offset, fmt::format("checksum of a block of {} bytes: expected {:#010x}, found "
+                                       "{:#010x}",
+                                       raw.size(), header.crc, crc));
+  const size_t size = header.unpacked_bytes;
+  const bool is_whole = header.compression == compression_none && size == header.stored_bytes;
+  const bool is_packed = header.compression == compression_zstd && size <= block_limit_bytes &&
+                         size <= unpacked_bytes_max(raw.subspan(sizeof header));
+  if (!is_whole && !is_packed)
+    return damaged(offset + 8,
+                   fmt::format("a block with compression {}, {} bytes of it {} unpacked",
+                               header.compression, header.stored_bytes, size));
+  auto unpacked = std::make_unique_for_overwrite<std::byte[]>(size);
+  if (is_whole) {
+    std::ranges::copy(raw.subspan(sizeof header), unpacked.get());
+  } else {
+    const size_t got = ZSTD_decompressDCtx(unpacking_context(), unpacked.get(), size,
+                                           raw.data() + sizeof header, header.stored_bytes);
+    if (ZSTD_isError(got) || got != size)
+      return damaged(offset,
+                     fmt::format("a block does not unpack to {} bytes: {}", size,
+                                 ZSTD_isError(got) ? ZSTD_getErrorName(got) : "it is shorter"));
+  }
+  auto parsed = block::parse(std::move(unpacked), size, description_.key_size_bytes);
+  if (!parsed) return damaged(offset, "a block " + parsed.error().message);
+  return parsed;
+}
+
+result<void> block_file_reader::check_first_key(const block& loaded, const block_place& place,
+                                                byte_view expected) const {
+  if (loaded.size() != 0 && compare(loaded.key(0), expected) == 0) return {};
+  return damaged(place.offset, "a block does not begin with the key that the index has for it");
+}
+
+result<block_ptr> block_file_reader::child(const block& index, uint32_t entry, unsigned height,
+                                           uint64_t begin) const {
+  const block_place place = place_of(index, entry);
+  if (block_ptr hit = cache_->find(cache_file_, place.offset)) return hit;
+  ZENITH_TRY_ASSIGN(block read, read_block(place));
+  ZENITH_TRY(check_first_key(read, place, index.key(entry)));
+  if (height != 0) ZENITH_TRY(check_index(read, height, begin, place.offset));
+  auto loaded = std::make_shared<const block>(std::move(read));
+  cache_->put(cache_file_, place.offset, loaded, loaded->size_bytes());
   return loaded;
 }
 
-result<bytes> block_file_reader::read_block(uint64_t offset, uint32_t size_bytes) const {
-  if (size_bytes < sizeof(block_header))
-    return damaged(offset, fmt::format("a block has {} bytes, expected at least {}", size_bytes,
-                                       sizeof(block_header)));
-  bytes raw(size_bytes);
-  ZENITH_TRY(file_->read(offset, raw));
-  const auto header = zenith::load<block_header>(raw.data());
-  if (header.stored_bytes != size_bytes - sizeof header)
-    return damaged(offset + 4, fmt::format("a block's stored size: expected {}, found {}",
-                                           size_bytes - sizeof header, header.stored_bytes));
-  if (const uint32_t crc = crc32c(byte_view(raw).subspan(4)); crc != header.crc)
-    return damaged(offset, fmt::format("checksum of a block of {} bytes: expected {:#010x}, found "
-                                       "{:#010x}",
-                                       size_bytes, header.crc, crc));
-  if (header.compression == compression_none && header.unpacked_bytes == header.stored_bytes) {
-    raw.erase(raw.begin(), raw.begin() + sizeof header);
-    return raw;
-  }
-  if (header.compression != compression_zstd || header.unpacked_bytes > block_limit_bytes)
-    return damaged(offset + 8, fmt::format("a block with compression {} and {} bytes unpacked",
-                                           header.compression, header.unpacked_bytes));
-  bytes unpacked(header.unpacked_bytes);
-  const size_t got = ZSTD_decompressDCtx(unpacking_context(), unpacked.data(), unpacked.size(),
-                                         raw.data() + sizeof header, header.stored_bytes);
-  if (ZSTD_isError(got) || got != unpacked.size())
-    return damaged(offset,
-                   fmt::format("a block does not unpack to {} bytes: {}", unpacked.size(),
-                               ZSTD_isError(got) ? ZSTD_getErrorName(got) : "it is shorter"));
-  return unpacked;
+uint32_t block_file_reader::entry_of(const block& index, byte_view key) {
+  const uint32_t at = index.lower_bound(key);
+  if (at < index.size() && compare(index.key(at), key) == 0) return at;
+  return at == 0 ? 0 : at - 1;
 }
 
-result<void> block_file_reader::scan(
-    byte_view first, byte_view last,
-    const std::function<bool(byte_view key, byte_view value)>& each) const {
-  uint32_t number = block_of(first);
-  if (number == blocks()) number = 0;
-  for (; number < blocks() && compare(index_.key(number), last) <= 0; ++number) {
-    ZENITH_TRY_ASSIGN(const block_ptr b, load(number));
-    for (uint32_t i = b->lower_bound(first); i < b->size(); ++i)
-      if (compare(b->key(i), last) > 0 || !each(b->key(i), b->value(i))) return {};
-  }
+result<void> block_file_reader::visit(byte_view first, byte_view last,
+                                      const std::function<bool(const block_visit&)>& each) const {
+  ZENITH_TRY(visit_below(root_, index_levels_ + 1, sizeof(block_file_header), first, last, each));
   return {};
 }
 
-block_ptr block_file_reader::cached(uint32_t number) const {
-  const std::lock_guard lock(cache_mutex_);
-  const auto found = cache_.find(number);
-  if (found == cache_.end()) return nullptr;
-  recent_.splice(recent_.begin(), recent_, found->second);
-  return found->second->data;
-}
-
-void block_file_reader::remember(uint32_t number, const block_ptr& loaded) const {
-  if (loaded->size_bytes() > cache_limit_bytes_) return;
-  const std::lock_guard lock(cache_mutex_);
-  if (cache_.contains(number)) return;
-  recent_.push_front({number, loaded});
-  cache_.emplace(number, recent_.begin());
-  cache_bytes_ += loaded->size_bytes();
-  while (cache_bytes_ > cache_limit_bytes_) {
-    cache_bytes_ -= recent_.back().data->size_bytes();
-    cache_.erase(recent_.back().number);
-    recent_.pop_back();
+result<bool> block_file_reader::visit_below(
+    const block& index, unsigned height, uint64_t begin, byte_view first, byte_view last,
+    const std::function<bool(const block_visit&)>& each) const {
+  for (uint32_t i = entry_of(index, first); i < index.size(); ++i) {
+    if (compare(index.key(i), last) > 0) return false;
+    if (!each({height - 1, place_of(index, i), index.key(i)})) return false;
+    if (height == 1) continue;
+    const uint64_t below = begin_of(index, i, begin);
+    ZENITH_TRY_ASSIGN(const block_ptr lower, child(index, i, height - 1, below));
+    ZENITH_TRY_ASSIGN(const bool goes_on,
+                      visit_below(*lower, height - 1, below, first, last, each));
+    if (!goes_on) return false;
   }
+  return true;
 }
 
 tl::unexpected<error> block_file_reader::damaged(uint64_t offset, std::string_view what) const {

@@ -1,126 +1,182 @@
-// Writing a block file: blocks as they fill, then index and footer.
+// Writing a block file: blocks as they fill, each index block behind what it leads to, the footer.
 #include <fmt/format.h>
 #include <zstd.h>
 
+#include "storage/layers/block.hpp"
 #include "storage/layers/block_file.hpp"
 #include "storage/layers/block_file_format.hpp"
+#include "storage/layers/block_filter.hpp"
 
 namespace zenith::layers {
+namespace {
+
+/// Blocks are written to the file when so many bytes of them wait.
+constexpr size_t buffer_bytes = size_t{256} << 10;
+
+struct free_context {
+  void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
+};
+
+ZSTD_CCtx* packing_context() {
+  static thread_local std::unique_ptr<ZSTD_CCtx, free_context> context(ZSTD_createCCtx());
+  return context.get();
+}
+
+void append(bytes& to, byte_view part) { to.insert(to.end(), part.begin(), part.end()); }
+
+}  // namespace
+
+void block_file_writer::pending_block::add(byte_view key, byte_view value, byte_view rest) {
+  append(keys, key);
+  append(values, value);
+  append(values, rest);
+  ends.push_back(static_cast<uint32_t>(values.size()));
+}
 
 block_file_writer::block_file_writer(file_system& files, path name, std::unique_ptr<file> out,
-                                     const block_file_description& description, int level)
+                                     const block_file_description& description, int level,
+                                     const block_file_sizes& sizes)
     : files_(&files),
       name_(std::move(name)),
       file_(std::move(out)),
       description_(description),
-      level_(level) {}
+      level_(level),
+      sizes_(sizes),
+      index_(1) {}
 
 result<block_file_writer> block_file_writer::create(file_system& files, const path& name,
                                                     const block_file_description& description,
-                                                    int compression_level) {
+                                                    int compression_level,
+                                                    const block_file_sizes& sizes) {
   ZENITH_TRY_ASSIGN(auto out, files.open(name, open_mode::create_new));
   block_file_header header{};
   header.magic = header_magic;
   header.format_version = block_file_format_version;
   header.content = static_cast<uint32_t>(description.content);
   header.key_size_bytes = description.key_size_bytes;
+  header.filter_key_bytes = description.filter_key_bytes;
   header.first_lsn = description.first.value();
   header.last_lsn = description.last.value();
   header.crc = crc32c(view_of(header).subspan(8));
   ZENITH_TRY(out->write(0, view_of(header)));
-  block_file_writer writer(files, name, std::move(out), description, compression_level);
+  block_file_writer writer(files, name, std::move(out), description, compression_level, sizes);
   writer.offset_ = sizeof header;
   return writer;
 }
 
-result<void> block_file_writer::add(byte_view key, byte_view value) {
+result<void> block_file_writer::add(byte_view key, byte_view value, byte_view rest) {
   if (key.size() != description_.key_size_bytes)
     return fail(errc::invalid_argument,
                 fmt::format("{}: a key has {} bytes, expected {}", name_.string(), key.size(),
                             description_.key_size_bytes));
-  if (value.size() > value_limit_bytes)
+  const size_t value_bytes = value.size() + rest.size();
+  if (value_bytes > value_limit_bytes)
     return fail(errc::invalid_argument,
-                fmt::format("{}: a value has {} bytes, more than {}", name_.string(), value.size(),
+                fmt::format("{}: a value has {} bytes, more than {}", name_.string(), value_bytes,
                             size_t{value_limit_bytes}));
   if (entries_ != 0 && compare(last_key_, key) >= 0)
     return fail(errc::invalid_argument, fmt::format("{}: entry {} is not behind the one before it",
                                                     name_.string(), entries_ + 1));
-  const size_t open_bytes = open_.keys.size() + open_.values.size();
-  if (!open_.ends.empty() && open_bytes + key.size() + value.size() > block_target_bytes)
+  if (!open_.is_empty() && open_.size_bytes() + key.size() + value_bytes > sizes_.data_block_bytes)
     ZENITH_TRY(flush_block());
-  open_.keys.insert(open_.keys.end(), key.begin(), key.end());
-  open_.values.insert(open_.values.end(), value.begin(), value.end());
-  open_.ends.push_back(static_cast<uint32_t>(open_.values.size()));
+  const size_t filtered = description_.filter_key_bytes;
+  if (filtered != 0 && (open_.is_empty() || compare(last_key_, key.first(filtered)) != 0))
+    open_hashes_.push_back(filter_hash(key.first(filtered)));
+  open_.add(key, value, rest);
   last_key_.assign(key.begin(), key.end());
   ++entries_;
   return {};
 }
 
 result<void> block_file_writer::flush_block() {
-  const uint64_t offset = offset_;
-  index_.keys.insert(index_.keys.end(), open_.keys.begin(),
-                     open_.keys.begin() + description_.key_size_bytes);
-  ZENITH_TRY_ASSIGN(const uint64_t stored, write_block(open_));
-  const block_place place{offset, static_cast<uint32_t>(stored), 0};
-  const byte_view value = view_of(place);
-  index_.values.insert(index_.values.end(), value.begin(), value.end());
-  index_.ends.push_back(static_cast<uint32_t>(index_.values.size()));
-  return {};
+  const bytes first(open_.keys.begin(), open_.keys.begin() + description_.key_size_bytes);
+  bytes filter;
+  append_filter(open_hashes_, filter);
+  open_hashes_.clear();
+  ++blocks_;
+  ZENITH_TRY_ASSIGN(const block_place place, write_block(open_));
+  return add_to_index(0, first, place, filter);
 }
 
-/// Writes it at the end of the file and empties it. Gives the bytes written.
-result<uint64_t> block_file_writer::write_block(pending_block& block) {
-  const auto count = static_cast<uint32_t>(block.ends.size());
-  bytes unpacked;
-  unpacked.reserve(sizeof count + block.keys.size() + 4 * block.ends.size() + block.values.size());
-  const auto append = [&](byte_view part) {
-    unpacked.insert(unpacked.end(), part.begin(), part.end());
-  };
-  append(view_of(count));
-  append(block.keys);
-  append(std::as_bytes(std::span(block.ends)));
-  append(block.values);
-  if (unpacked.size() > block_limit_bytes)
-    return fail(errc::limit, fmt::format("{}: a block of {} bytes is more than {}", name_.string(),
-                                         unpacked.size(), block_limit_bytes));
+/// A full index block is written at once, so that it lies behind the last block that it leads to.
+result<void> block_file_writer::add_to_index(size_t level, byte_view key, const block_place& place,
+                                             byte_view filter) {
+  if (level == index_.size()) index_.emplace_back();
+  place_.clear();
+  append(place_, view_of(place));
+  append(place_, filter);
+  index_[level].add(key, place_);
+  return index_[level].size_bytes() < sizes_.index_block_bytes ? result<void>{}
+                                                               : flush_index(level);
+}
 
-  bytes out(sizeof(block_header) + ZSTD_compressBound(unpacked.size()));
-  size_t stored =
-      ZSTD_compress(out.data() + sizeof(block_header), out.size() - sizeof(block_header),
-                    unpacked.data(), unpacked.size(), level_);
+result<void> block_file_writer::flush_index(size_t level) {
+  const bytes first(index_[level].keys.begin(),
+                    index_[level].keys.begin() + description_.key_size_bytes);
+  ZENITH_TRY_ASSIGN(const block_place place, write_block(index_[level]));
+  return add_to_index(level + 1, first, place, {});
+}
+
+/// Puts it at the end of the file and empties it. Gives where it lies.
+result<block_place> block_file_writer::write_block(pending_block& block) {
+  const auto count = static_cast<uint32_t>(block.ends.size());
+  unpacked_.clear();
+  append(unpacked_, view_of(count));
+  append(unpacked_, block.keys);
+  append(unpacked_, std::as_bytes(std::span(block.ends)));
+  append(unpacked_, block.values);
+  if (unpacked_.size() > block_limit_bytes)
+    return fail(errc::limit, fmt::format("{}: a block of {} bytes is more than {}", name_.string(),
+                                         unpacked_.size(), block_limit_bytes));
+  const size_t begin = buffer_.size();
+  buffer_.resize(begin + sizeof(block_header) + ZSTD_compressBound(unpacked_.size()));
+  size_t stored = ZSTD_compressCCtx(
+      packing_context(), buffer_.data() + begin + sizeof(block_header),
+      buffer_.size() - begin - sizeof(block_header), unpacked_.data(), unpacked_.size(), level_);
   block_header header{};
   header.compression = compression_zstd;
-  if (ZSTD_isError(stored) || stored >= unpacked.size()) {
+  if (ZSTD_isError(stored) || stored >= unpacked_.size()) {
     header.compression = compression_none;
-    stored = unpacked.size();
-    std::copy(unpacked.begin(), unpacked.end(), out.begin() + sizeof(block_header));
+    stored = unpacked_.size();
+    std::ranges::copy(unpacked_, buffer_.data() + begin + sizeof(block_header));
   }
   header.stored_bytes = static_cast<uint32_t>(stored);
-  header.unpacked_bytes = static_cast<uint32_t>(unpacked.size());
-  out.resize(sizeof header + stored);
-  store(out.data(), header);
-  header.crc = crc32c(byte_view(out).subspan(4));
-  store(out.data(), header);
-  ZENITH_TRY(file_->write(offset_, out));
-  offset_ += out.size();
+  header.unpacked_bytes = static_cast<uint32_t>(unpacked_.size());
+  buffer_.resize(begin + sizeof header + stored);
+  store(buffer_.data() + begin, header);
+  header.crc = crc32c(byte_view(buffer_).subspan(begin + 4));
+  store(buffer_.data() + begin, header);
   block.keys.clear();
   block.ends.clear();
   block.values.clear();
-  return out.size();
+  const block_place place{offset_ + begin, static_cast<uint32_t>(sizeof header + stored), 0};
+  if (buffer_.size() >= buffer_bytes) ZENITH_TRY(write_out());
+  return place;
+}
+
+result<void> block_file_writer::write_out() {
+  ZENITH_TRY(file_->write(offset_, buffer_));
+  offset_ += buffer_.size();
+  buffer_.clear();
+  return {};
 }
 
 result<uint64_t> block_file_writer::finish() {
-  if (!open_.ends.empty()) ZENITH_TRY(flush_block());
+  if (!open_.is_empty()) ZENITH_TRY(flush_block());
+  for (size_t level = 0; level + 1 < index_.size(); ++level)
+    if (!index_[level].is_empty()) ZENITH_TRY(flush_index(level));
   block_file_footer footer{};
   footer.magic = footer_magic;
-  footer.blocks = index_.ends.size();
+  footer.blocks = blocks_;
   footer.entries = entries_;
-  footer.index_offset = offset_;
-  ZENITH_TRY_ASSIGN(const uint64_t index_bytes, write_block(index_));
-  footer.index_bytes = static_cast<uint32_t>(index_bytes);
-  footer.file_bytes = offset_ + sizeof footer;
+  footer.index_levels = static_cast<uint32_t>(index_.size() - 1);
+  ZENITH_TRY_ASSIGN(const block_place root, write_block(index_.back()));
+  footer.index_offset = root.offset;
+  footer.index_bytes = root.size_bytes;
+  footer.file_bytes = offset_ + buffer_.size() + sizeof footer;
   footer.crc = crc32c(view_of(footer).subspan(8));
-  ZENITH_TRY(file_->write(offset_, view_of(footer)));
+  append(buffer_, view_of(footer));
+  ZENITH_TRY(write_out());
   ZENITH_TRY(file_->sync());
   ZENITH_TRY(files_->sync_directory(name_.parent_path().empty() ? path(".") : name_.parent_path()));
   return footer.file_bytes;

@@ -1,27 +1,20 @@
-// commit_index: where transactions ended, to find an LSN by a time and a time by an LSN.
+// commit_index: where transactions ended in a memory layer, to find an LSN by a time and a time by
+// an LSN.
 #pragma once
 
+#include <atomic>
 #include <optional>
 #include <shared_mutex>
-#include <span>
 #include <vector>
 
 #include "storage/base/lsn.hpp"
-
-#include <memory>
+#include "storage/layers/transaction_end.hpp"
 
 namespace zenith::layers {
 
-/// A commit or an abort.
-struct transaction_end {
-  int64_t time_us = 0;  ///< microseconds since 2000-01-01 UTC (TimestampTz)
-  lsn start;            ///< where its record begins: the point just before it
-  lsn end;              ///< where its record ends: the point just after it
-};
-
-/// The transaction ends of one timeline's own WAL. Times may go back (clocks, and commits that
-/// overtake each other); searches go by the largest time so far, which never falls, and reaches a
-/// time first exactly where the first transaction with that time or a later one ended.
+/// Times may go back (clocks, and commits that overtake each other); searches go by the largest
+/// time so far, which never falls, and reaches a time first exactly where the first transaction
+/// with that time or a later one ended. Nothing else of a time is kept.
 /// One writer, any number of readers.
 class commit_index {
  public:
@@ -35,28 +28,21 @@ class commit_index {
   /// The newest time of all that ended at or before an LSN.
   std::optional<int64_t> newest_time(lsn until) const;
 
+  /// As layer files hold them.
+  struct batch {
+    lsn first_end;
+    bytes encoded;
+  };
+  /// All that ended at or before an LSN.
+  std::vector<batch> batches(lsn until) const;
+
   size_t size() const;
+  /// What its entries take. For the writer.
+  size_t size_bytes() const { return entries_.capacity() * sizeof(transaction_end); }
 
  private:
-  struct entry {
-    int64_t newest_time_us;  // of this and all before
-    lsn start;
-    lsn end;
-  };
   mutable std::shared_mutex mutex_;
-  std::vector<entry> entries_;
+  std::vector<transaction_end> entries_;  // each with the largest time up to it
 };
-
-/// A commit index as seen by one timeline: of it, what ended at or before `until` counts.
-struct commit_index_reference {
-  std::shared_ptr<const commit_index> data;
-  lsn until;
-};
-
-/// commit_index::first_later_than over a timeline and its ancestors, newest first.
-std::optional<transaction_end> first_later_than(std::span<const commit_index_reference> chain,
-                                                int64_t time_us);
-/// commit_index::newest_time over a timeline and its ancestors, newest first.
-std::optional<int64_t> newest_time(std::span<const commit_index_reference> chain, lsn until);
 
 }  // namespace zenith::layers

@@ -18,6 +18,17 @@ image_checker::image_checker(std::shared_ptr<const memory_layer> layer, view new
       pages_max_(std::max<size_t>(pages_max, 1)),
       on_problem_(std::move(on_problem)) {}
 
+void image_checker::continue_in(std::shared_ptr<const memory_layer> layer, view newest) {
+  for (auto one = layer == layer_ ? recent_.end() : recent_.begin(); one != recent_.end(); ++one) {
+    if (!one->newest.is_valid()) continue;
+    const auto is_newest = bring_forward(layer_->published(), nullptr, *one);
+    // What cannot be made is found, and told, at the page's next image.
+    if (!is_newest || !*is_newest) one->newest = lsn{};
+  }
+  layer_ = std::move(layer);
+  newest_ = std::move(newest);
+}
+
 void image_checker::check(const pg::record& record) {
   // Images of other resource managers are never for checking (rmgrlist.h); WAL that has one all
   // the same gets no mask but for LSN and checksum.
@@ -55,7 +66,7 @@ void image_checker::check_page(const pg::record& record, const pg::block_referen
 
 result<void> image_checker::make_page(const pg::record& record, const key& k, known_page& into) {
   if (into.newest.is_valid()) {
-    ZENITH_TRY_ASSIGN(const bool is_newest, bring_forward(record, into));
+    ZENITH_TRY_ASSIGN(const bool is_newest, bring_forward(record.end, &record, into));
     if (is_newest) return {};
   }
   ZENITH_TRY(newest_.read_page(k.relation(), k.relation_fork(), k.d, record.end, into.data));
@@ -65,22 +76,23 @@ result<void> image_checker::make_page(const pg::record& record, const key& k, kn
 
 /// Applies what came since. Gives false where the page does not follow from the known one: it was
 /// cut off, dropped, copied or made anew since.
-result<bool> image_checker::bring_forward(const pg::record& record, known_page& known) {
+result<bool> image_checker::bring_forward(lsn at, const pg::record* record_at_hand,
+                                          known_page& known) {
   const key& k = known.of;
-  ZENITH_TRY_ASSIGN(const auto size, newest_.relation(k.relation(), k.relation_fork(), record.end));
+  ZENITH_TRY_ASSIGN(const auto size, newest_.relation(k.relation(), k.relation_fork(), at));
   if (!size || k.d >= size->blocks() || size->hidden_until(k.d) >= known.newest) return false;
   history_.clear();
-  ZENITH_TRY(layer_->collect(k, known.newest, record.end, history_));
+  ZENITH_TRY(layer_->collect(k, known.newest, at, history_));
   if (history_.state != key_history::state_kind::open) return false;
   for (auto it = history_.records.rbegin(); it != history_.records.rend(); ++it) {
-    const pg::record* next = &record;
-    if (it->start != record.start) {
+    const pg::record* next = record_at_hand;
+    if (next == nullptr || it->start != next->start) {
       ZENITH_TRY(pg::decode_record(it->bytes, it->start, it->end, older_));
       next = &older_;
     }
     ZENITH_TRY(redo::apply(*next, k, known.data));
   }
-  known.newest = record.end;
+  known.newest = at;
   return true;
 }
 

@@ -38,10 +38,14 @@ class image_checker {
   /// Told of each mismatch and each failure: LSN, record, page, and the first differing byte.
   using problem_callback = std::function<void(const std::string& what)>;
 
-  /// `layer`: holds every version since checking began. `newest`: it and all that lies below, up to
-  /// the newest record.
+  /// `layer`: holds every version from now on. `newest`: it and all that lies below, up to the
+  /// newest record.
   image_checker(std::shared_ptr<const memory_layer> layer, view newest, size_t pages_max,
                 problem_callback on_problem);
+
+  /// What comes from now on is in this layer, which `newest` has as well. Pages that are known from
+  /// the one before it are brought to its end; it is not held any more.
+  void continue_in(std::shared_ptr<const memory_layer> layer, view newest);
 
   /// Checks each page that the record has an image for checking of. The record is the newest one.
   void check(const pg::record& record);
@@ -58,7 +62,7 @@ class image_checker {
 
   void check_page(const pg::record& record, const pg::block_reference& reference);
   result<void> make_page(const pg::record& record, const key& k, known_page& into);
-  result<bool> bring_forward(const pg::record& record, known_page& known);
+  result<bool> bring_forward(lsn at, const pg::record* record_at_hand, known_page& known);
   known_page& known(const key& k);
   void tell(const std::string& what) const;
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/layers/transaction_times.hpp"
 #include "storage/redo/unnamed_changes.hpp"
 
 namespace zenith::layers {
@@ -17,11 +18,6 @@ constexpr size_t checked_pages_kept = 4096;
 // A cache that is fuller than this is emptied; what is needed again is read again.
 constexpr size_t relations_kept = 200'000;
 
-/// Small values that many records ask for.
-bool is_hot(const key& k) {
-  return k.kind >= key_kind::control && k.kind <= key_kind::next_multixact;
-}
-
 /// Everything, published or not.
 view newest_of(const std::shared_ptr<memory_layer>& layer, std::vector<layer_reference> below,
                unknown_keys unknown) {
@@ -32,12 +28,21 @@ view newest_of(const std::shared_ptr<memory_layer>& layer, std::vector<layer_ref
 }  // namespace
 
 ingestor::ingestor(std::shared_ptr<memory_layer> layer, std::vector<layer_reference> below,
-                   std::shared_ptr<commit_index> commits, failure_callback on_failure)
+                   failure_callback on_failure)
     : layer_(std::move(layer)),
-      commits_(std::move(commits)),
       on_failure_(std::move(on_failure)),
       newest_(newest_of(layer_, below, unknown_keys::passed_over)),
-      known_(newest_of(layer_, std::move(below), unknown_keys::refused)) {}
+      known_(newest_of(layer_, below, unknown_keys::refused)),
+      below_(std::move(below)) {}
+
+void ingestor::continue_in(std::shared_ptr<memory_layer> layer,
+                           std::vector<layer_reference> below) {
+  layer_ = std::move(layer);
+  newest_ = newest_of(layer_, below, unknown_keys::passed_over);
+  known_ = newest_of(layer_, below, unknown_keys::refused);
+  below_ = std::move(below);
+  if (checker_) checker_->continue_in(layer_, newest_);
+}
 
 void ingestor::check_images(image_checker::problem_callback on_problem) {
   checker_ =
@@ -54,6 +59,7 @@ result<void> ingestor::ingest(const wal::raw_record& raw) {
   // Of a record that cannot be taken apart nobody knows what it changes: nothing past it may be
   // served.
   ZENITH_TRY(pg::decode_record(raw.bytes, raw.start, raw.end, record_));
+  for (const pg::block_reference& block : record_.blocks()) layer_->expect(block.page_key());
   if (auto ingested = redo::ingest(record_, *this); !ingested) {
     poison_blocks();
     for (const key_pattern& keys : redo::unnamed_changes(record_))
@@ -96,21 +102,21 @@ void ingestor::put_record(const key& k, redo::record_effect effect) {
 void ingestor::put_value(const key& k, bytes value) {
   layer_->put_value(k, record_.end, value);
   remember_existence(k, true);
-  if (is_hot(k)) values_[k] = std::move(value);
+  if (known_value* const known = hot(k)) *known = {true, std::move(value)};
   if (k.kind == key_kind::relation_size) relations_.erase(k);
 }
 
 void ingestor::put_absent(const key& k) {
   layer_->put_absent(k, record_.end);
   remember_existence(k, false);
-  if (is_hot(k)) values_[k] = std::nullopt;
+  if (known_value* const known = hot(k)) *known = {true, std::nullopt};
   if (k.kind == key_kind::relation_size) relations_.erase(k);
 }
 
 void ingestor::put_copy(const key& k, const key& from) {
   layer_->put_copy(k, record_.end, from, record_.start);
   if (k.kind == key_kind::slru_page) slru_pages_.erase(k);
-  if (is_hot(k)) values_.erase(k);
+  if (known_value* const known = hot(k)) *known = {};
   if (k.kind == key_kind::relation_size) relations_.erase(k);
 }
 
@@ -125,14 +131,29 @@ void ingestor::put_relation(const relation_id& relation, fork_number fork,
 }
 
 void ingestor::put_transaction_end(int64_t time_us) {
-  if (commits_) commits_->append(time_us, record_.start, record_.end);
+  if (!newest_time_us_) {
+    // Where it cannot be read, searches by time fail as well.
+    const auto before = newest_time(below_, lsn::max());
+    newest_time_us_ = before ? before->value_or(no_time) : no_time;
+  }
+  layer_->put_transaction_end(time_us, record_.start, record_.end, *newest_time_us_);
+  newest_time_us_ = std::max(*newest_time_us_, time_us);
+}
+
+/// The place of a small value that many records ask for; nullptr for another key.
+ingestor::known_value* ingestor::hot(const key& k) {
+  if (k.kind < key_kind::control || k.kind > key_kind::next_multixact) return nullptr;
+  return &values_[static_cast<size_t>(k.kind) - static_cast<size_t>(key_kind::control)];
 }
 
 result<std::optional<bytes>> ingestor::current(const key& k) {
-  if (!is_hot(k)) return newest_.value(k, lsn::max());
-  if (const auto known = values_.find(k); known != values_.end()) return known->second;
-  ZENITH_TRY_ASSIGN(auto value, newest_.value(k, lsn::max()));
-  return values_.emplace(k, std::move(value)).first->second;
+  known_value* const known = hot(k);
+  if (known == nullptr) return newest_.value(k, lsn::max());
+  if (!known->known) {
+    ZENITH_TRY_ASSIGN(auto value, newest_.value(k, lsn::max()));
+    *known = {true, std::move(value)};
+  }
+  return known->value;
 }
 
 result<std::optional<relation_state>> ingestor::current_relation(const relation_id& relation,

@@ -1,13 +1,13 @@
 // ingestor: puts WAL records into a timeline's memory layer, one after the other.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <unordered_map>
 #include <vector>
 
-#include "storage/layers/commit_index.hpp"
 #include "storage/layers/image_check.hpp"
 #include "storage/layers/memory_layer.hpp"
 #include "storage/layers/view.hpp"
@@ -30,7 +30,12 @@ class ingestor final : private redo::change_sink {
 
   /// `below`: what the timeline had before the layer's start, newest first.
   ingestor(std::shared_ptr<memory_layer> layer, std::vector<layer_reference> below,
-           std::shared_ptr<commit_index> commits, failure_callback on_failure);
+           failure_callback on_failure);
+
+  /// Records go to this layer from now on, which begins where the one before it ended; also the
+  /// same layer again, where what lies below it is in other layers now. No other layer than these
+  /// is held.
+  void continue_in(std::shared_ptr<memory_layer> layer, std::vector<layer_reference> below);
 
   /// Puts and publishes one record. Records come in order; each starts at or after the end of the
   /// one before it. Error: invalid_argument where one does not (nothing is put then).
@@ -66,11 +71,12 @@ class ingestor final : private redo::change_sink {
   void report(const wal::raw_record& raw, const error& cause);
 
   std::shared_ptr<memory_layer> layer_;
-  std::shared_ptr<commit_index> commits_;
   failure_callback on_failure_;
   std::unique_ptr<image_checker> checker_;
   view newest_;  // everything, published or not
   view known_;   // the same, but for what a record that was not understood left unknown
+  std::vector<layer_reference> below_;
+  std::optional<int64_t> newest_time_us_;  // of all transactions that ended, once one has here
   uint64_t records_ = 0;
   uint64_t failures_ = 0;
 
@@ -80,7 +86,12 @@ class ingestor final : private redo::change_sink {
   const memory_layer::stored_record* stored_ = nullptr;  // once some key refers to it
 
   // The state after the newest record of what records ask for again and again.
-  std::unordered_map<key, std::optional<bytes>> values_;
+  struct known_value {
+    bool known = false;
+    std::optional<bytes> value;
+  };
+  known_value* hot(const key& k);
+  std::array<known_value, 4> values_;  // of control and the counters
   std::unordered_map<key, std::optional<relation_state>> relations_;
   std::unordered_map<key, bool> slru_pages_;  // whether they exist
 };

@@ -4,49 +4,17 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "storage/base/bytes.hpp"
 #include "storage/base/key_pattern.hpp"
 #include "storage/base/lsn.hpp"
 #include "storage/base/result.hpp"
+#include "storage/layers/key_history.hpp"
+#include "storage/layers/transaction_end.hpp"
 
 namespace zenith::layers {
-
-/// A WAL record in memory; its bytes live as long as the layer that gave it.
-struct record_in_layer {
-  lsn start;
-  lsn end;
-  byte_view bytes;
-};
-
-/// What layers know of one key, gathered from the newest version to the oldest until `state` says
-/// that nothing older is needed.
-struct key_history {
-  enum class state_kind {
-    open,    ///< an older version is still needed (at the end of all layers: it never existed)
-    zero,    ///< records start from a page of zeros (the oldest one initialises it)
-    value,   ///< records start from `value`
-    absent,  ///< it did not exist before the records
-    copy,    ///< records start from what `source` was at `source_lsn`
-  };
-  state_kind state = state_kind::open;
-  std::vector<record_in_layer> records;  ///< newest first
-  bytes value;
-  key source;
-  lsn source_lsn;
-
-  /// Makes it fit for another key; memory is kept for it.
-  void clear() {
-    state = state_kind::open;
-    records.clear();
-    value.clear();
-    source = {};
-    source_lsn = {};
-  }
-  /// Whether any version was found.
-  bool found() const { return state != state_kind::open || !records.empty(); }
-};
 
 /// From `at` on, what the keys are is not known: a record that may have changed them was not
 /// understood. Never changes, and lives as long as the layer that gave it.
@@ -64,13 +32,28 @@ class layer {
   virtual ~layer() = default;
 
   /// Adds versions of k with after < LSN <= until to the history, newest first; stops at one that
-  /// needs nothing older and sets its state. Errors: corrupt, io (both name file and place).
+  /// needs nothing older and sets its state. Errors: corrupt, io (both name file and place), limit
+  /// (of key_history::add).
   virtual result<void> collect(const key& k, lsn after, lsn until, key_history& history) const = 0;
 
   /// Calls back, in order, for keys from first to last (both included, no relation blocks) that
   /// have a version at or before `until`; whether it still exists is the caller's question.
   virtual result<void> list(const key& first, const key& last, lsn until,
                             const std::function<void(const key&)>& each) const = 0;
+
+  /// The first in LSN order of the transactions that ended here, at or before `until`, whose time
+  /// is later than this one: what recovery_target_time stops before (recoveryStopsBefore in
+  /// xlogrecovery.c). Errors: corrupt, io.
+  virtual result<std::optional<transaction_end>> first_later_than(int64_t time_us,
+                                                                  lsn until) const {
+    static_cast<void>(time_us), static_cast<void>(until);
+    return std::nullopt;
+  }
+  /// The newest time of all that ended here at or before an LSN. Errors: corrupt, io.
+  virtual result<std::optional<int64_t>> newest_time(lsn until) const {
+    static_cast<void>(until);
+    return std::nullopt;
+  }
 
   /// The newest of what is not known, nullptr where all is.
   virtual const unknown_state* unknown() const { return nullptr; }
@@ -86,10 +69,13 @@ class layer {
   const uint64_t identity_ = next_identity();
 };
 
-/// A layer as seen by one timeline: of it, versions up to `until` count.
+/// A layer as seen by one timeline: of it, versions with after < LSN <= until count, and the range
+/// is no wider than what is known of the layer needs: a layer outside the LSNs that a read asks for
+/// is not looked at.
 struct layer_reference {
   std::shared_ptr<const layer> data;
   lsn until;
+  lsn after = {};
 };
 
 }  // namespace zenith::layers

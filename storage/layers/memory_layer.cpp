@@ -4,66 +4,50 @@
 #include <mutex>
 
 #include "storage/base/assert.hpp"
+#include "storage/layers/version_in_memory.hpp"
 
 namespace zenith::layers {
-
-/// In front of a record's bytes in the arena. Where it ends is in the versions that name it.
-struct memory_layer::stored_record {
-  lsn start;
-  uint64_t size_bytes;
-
-  byte_view data() const { return {reinterpret_cast<const std::byte*>(this + 1), size_bytes}; }
-};
-
 namespace {
 
-struct stored_copy {
-  key source;
-  lsn source_at;
-};
+/// Gives whether an older version is needed. Error: limit.
+result<bool> add_to(const version& v, key_history& history) {
+  switch (v.what()) {
+    case version_kind::changes:
+    case version_kind::initialises: {
+      const auto& stored = stored_as<memory_layer::stored_record>(v);
+      ZENITH_TRY(history.add({stored.start, v.at(), stored.data()}));
+      if (v.what() == version_kind::changes) return true;
+      history.end_with_zeros();
+      return false;
+    }
+    case version_kind::value:
+      history.end_with_value(v.at(), stored_as<stored_value>(v).data());
+      return false;
+    case version_kind::absent:
+      history.end_with_absence(v.at());
+      return false;
+    case version_kind::copy: {
+      const auto& stored = stored_as<stored_copy>(v);
+      history.end_with_copy(v.at(), stored.source, stored.source_at);
+      return false;
+    }
+  }
+  return false;
+}
 
 }  // namespace
 
-memory_layer::memory_layer(lsn start) : start_(start), published_(start.value()) {
-  size_bytes_.store(sizeof(*this), std::memory_order_relaxed);
-}
+memory_layer::memory_layer(lsn start) : start_(start), published_(start.value()) { account(); }
 
 result<void> memory_layer::collect(const key& k, lsn after, lsn until, key_history& history) const {
-  const size_t hash = std::hash<key>{}(k);
-  const shard& s = shard_of(hash);
-  const std::shared_lock lock(s.mutex);
-  const version_list* const versions = s.table.find(k, hash);
-  if (versions == nullptr) return {};
-  for (const version* v = versions->end_at(until); v != versions->begin();) {
-    --v;
-    if (v->at() <= after) break;
-    using kind = version::kind;
-    switch (v->what()) {
-      case kind::changes:
-      case kind::initialises: {
-        const auto* const stored = reinterpret_cast<const stored_record*>(v->data());
-        history.records.push_back({stored->start, v->at(), stored->data()});
-        if (v->what() == kind::changes) break;
-        history.state = key_history::state_kind::zero;
-        return {};
-      }
-      case kind::value: {
-        const std::byte* const stored = v->data();
-        history.value.assign(stored + sizeof(uint64_t),
-                             stored + sizeof(uint64_t) + load<uint64_t>(stored));
-        history.state = key_history::state_kind::value;
-        return {};
-      }
-      case kind::absent:
-        history.state = key_history::state_kind::absent;
-        return {};
-      case kind::copy: {
-        const auto copied = load<stored_copy>(v->data());
-        history.source = copied.source;
-        history.source_lsn = copied.source_at;
-        history.state = key_history::state_kind::copy;
-        return {};
-      }
+  for (const version_run* run = table_.find(k, std::hash<key>{}(k)); run != nullptr;
+       run = run->older) {
+    if (run->begin()->at() > until) continue;
+    for (const version* v = run->end_at(until); v != run->begin();) {
+      --v;
+      if (v->at() <= after) return {};
+      ZENITH_TRY_ASSIGN(const bool goes_on, add_to(*v, history));
+      if (!goes_on) return {};
     }
   }
   return {};
@@ -86,7 +70,7 @@ const memory_layer::stored_record* memory_layer::add_record(lsn start, byte_view
   std::byte* const piece = arena_.allocate(sizeof(stored_record) + record_bytes.size());
   auto* const stored = new (piece) stored_record{start, record_bytes.size()};
   std::copy(record_bytes.begin(), record_bytes.end(), piece + sizeof(stored_record));
-  account_arena();
+  account();
   return stored;
 }
 
@@ -98,10 +82,9 @@ void memory_layer::put_record(const key& k, lsn end, const stored_record* stored
 }
 
 void memory_layer::put_value(const key& k, lsn at, byte_view value) {
-  std::byte* const piece = arena_.allocate(sizeof(uint64_t) + value.size());
-  store(piece, uint64_t{value.size()});
-  std::copy(value.begin(), value.end(), piece + sizeof(uint64_t));
-  account_arena();
+  std::byte* const piece = arena_.allocate(sizeof(stored_value) + value.size());
+  new (piece) stored_value{value.size()};
+  std::copy(value.begin(), value.end(), piece + sizeof(stored_value));
   put(k, version(at, version::kind::value, piece));
 }
 
@@ -112,7 +95,6 @@ void memory_layer::put_absent(const key& k, lsn at) {
 void memory_layer::put_copy(const key& k, lsn at, const key& source, lsn source_at) {
   std::byte* const piece = arena_.allocate(sizeof(stored_copy));
   new (piece) stored_copy{source, source_at};
-  account_arena();
   put(k, version(at, version::kind::copy, piece));
 }
 
@@ -120,47 +102,34 @@ void memory_layer::put_unknown(const key_pattern& keys, lsn at, const error& why
   // Every read looks through all of them.
   constexpr size_t unknowns_max = 256;
   const key_pattern kept = unknowns_.size() < unknowns_max ? keys : key_pattern::all(keys.kind);
-  for (const unknown_state& one : unknowns_)
-    if (one.keys == kept || one.keys == key_pattern::all(kept.kind)) return;
-  unknowns_.push_back({kept, at, why, unknown_.load(std::memory_order_relaxed)});
-  unknown_.store(&unknowns_.back(), std::memory_order_release);
+  for (const auto& one : unknowns_)
+    if (one->keys == kept || one->keys == key_pattern::all(kept.kind)) return;
+  unknowns_.push_back(std::make_unique<unknown_state>(
+      unknown_state{kept, at, why, unknown_.load(std::memory_order_relaxed)}));
+  unknown_.store(unknowns_.back().get(), std::memory_order_release);
+}
+
+void memory_layer::put_transaction_end(int64_t time_us, lsn start, lsn end, int64_t newest_before) {
+  ends_.append(std::max(time_us, newest_before), start, end);
+  account();
 }
 
 void memory_layer::put(const key& k, const version& v) {
   ZENITH_ASSERT(v.at().value() > published_.load(std::memory_order_relaxed));
-  const size_t hash = std::hash<key>{}(k);
-  size_t grown_bytes = 0;
-  bool is_first = false;
-  {
-    auto& s = const_cast<shard&>(shard_of(hash));
-    const std::unique_lock lock(s.mutex);
-    version_list& versions = s.table.find_or_add(k, hash, grown_bytes);
-    is_first = versions.size() == 0;
-    version* const newest = is_first ? nullptr : &versions.back();
-    ZENITH_ASSERT(newest == nullptr || newest->at() <= v.at());
-    if (newest != nullptr && newest->at() == v.at() && newest->is_record() && v.is_record()) {
-      if (v.what() == version::kind::initialises) *newest = v;
-      return;
-    }
-    if (newest != nullptr && newest->at() == v.at() && !v.is_record() && !newest->is_record())
-      *newest = v;  // what one record says last about a key is what it says
-    else
-      grown_bytes += versions.push_back(v);
-  }
+  const bool is_first = table_.put(k, std::hash<key>{}(k), v, arena_);
   if (is_first && k.kind != key_kind::relation_block) {
     const std::unique_lock lock(order_mutex_);
     order_.emplace(k, v.at());
-    grown_bytes += sizeof(std::map<key, lsn>::value_type) + 4 * sizeof(void*);
   }
-  versions_.fetch_add(1, std::memory_order_relaxed);
-  if (grown_bytes != 0) size_bytes_.fetch_add(grown_bytes, std::memory_order_relaxed);
+  versions_.store(table_.versions(), std::memory_order_relaxed);
+  account();
 }
 
-void memory_layer::account_arena() {
-  const size_t now = arena_.size_bytes();
-  if (now == arena_counted_bytes_) return;
-  size_bytes_.fetch_add(now - arena_counted_bytes_, std::memory_order_relaxed);
-  arena_counted_bytes_ = now;
+void memory_layer::account() {
+  constexpr size_t order_entry_bytes = sizeof(decltype(order_)::value_type) + 4 * sizeof(void*);
+  size_bytes_.store(sizeof(*this) + arena_.size_bytes() + table_.size_bytes() + ends_.size_bytes() +
+                        order_.size() * order_entry_bytes,
+                    std::memory_order_relaxed);
 }
 
 void memory_layer::publish(lsn until) {

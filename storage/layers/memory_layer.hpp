@@ -1,22 +1,25 @@
 // memory_layer: the versions of one timeline in memory, one writer and many readers at once.
 //
-// Why a reader sees whole versions: the writer fills a piece of the arena, then appends a version
-// that points to it while it holds the key's shard exclusively, and only after all versions up to
-// an LSN are in place stores that LSN in published_ (release). A reader learns the LSN from
-// published() (acquire), or by a message that was sent after such a load; so every unlock by the
-// writer happened before the reader's shared lock of the shard, and it finds each of those
-// versions there, filled. Versions past its LSN may come and go meanwhile; it passes over them.
-// Only versions past the published LSN are ever replaced, and arena bytes never are: what a reader
-// was given stays valid after the lock, for as long as somebody holds the layer.
+// Why a reader sees whole versions: the writer fills a piece of the arena, then puts a version that
+// points to it into the table, which publishes it by a release store that the table's readers load
+// with acquire (version_table.hpp), and only after all versions up to an LSN are in place stores
+// that LSN in published_ (release). A reader learns the LSN from published() (acquire), or by a
+// message that was sent after such a load; so it finds each of those versions there, filled, and
+// waits for nobody. Versions past its LSN may come and go meanwhile; it passes over them. Only
+// versions past the published LSN are ever replaced, and arena bytes never are: what a reader was
+// given stays valid for as long as somebody holds the layer.
+//
+// A layer that holds nothing takes no memory but its own few hundred bytes.
 #pragma once
 
-#include <array>
 #include <atomic>
-#include <deque>
 #include <map>
+#include <memory>
 #include <shared_mutex>
+#include <vector>
 
 #include "storage/layers/arena.hpp"
+#include "storage/layers/commit_index.hpp"
 #include "storage/layers/layer.hpp"
 #include "storage/layers/version_table.hpp"
 #include "storage/redo/redo.hpp"
@@ -40,7 +43,18 @@ class memory_layer final : public layer {
   result<void> collect(const key& k, lsn after, lsn until, key_history& history) const override;
   result<void> list(const key& first, const key& last, lsn until,
                     const std::function<void(const key&)>& each) const override;
+  result<std::optional<transaction_end>> first_later_than(int64_t time_us,
+                                                          lsn until) const override {
+    return ends_.first_later_than(time_us, until);
+  }
+  result<std::optional<int64_t>> newest_time(lsn until) const override {
+    return ends_.newest_time(until);
+  }
   const unknown_state* unknown() const override { return unknown_.load(std::memory_order_acquire); }
+
+  /// Everything that is published when it is made, for writing it to a file: under keys of kind
+  /// transaction_ends also the transactions that ended. Valid as long as the layer.
+  std::unique_ptr<version_cursor> cursor() const;
 
   // For the one writer. LSNs never fall, and lie after published().
 
@@ -56,27 +70,28 @@ class memory_layer final : public layer {
   /// From `at` on it is not known what these keys are. Past a bound, keys of one kind are not told
   /// apart any more.
   void put_unknown(const key_pattern& keys, lsn at, const error& why);
+  /// A transaction ended. `newest_before`: the largest time of all that ended before, here or in
+  /// what lies below; no_time where there is none.
+  void put_transaction_end(int64_t time_us, lsn start, lsn end, int64_t newest_before = no_time);
+  /// Something will be put under this key: asks memory for its place.
+  void expect(const key& k) const { table_.prefetch(std::hash<key>{}(k)); }
   /// Makes all versions up to here visible for good.
   void publish(lsn until);
 
  private:
-  static constexpr size_t shard_bits = 6;
-  struct alignas(64) shard {
-    mutable std::shared_mutex mutex;
-    version_table table;
-  };
+  class all_versions;
 
-  const shard& shard_of(size_t hash) const { return shards_[hash >> (64 - shard_bits)]; }
   void put(const key& k, const version& v);
-  void account_arena();
+  /// After everything that takes memory.
+  void account();
 
   const lsn start_;
-  std::array<shard, size_t{1} << shard_bits> shards_;
+  version_table table_;
+  arena arena_;
+  commit_index ends_;
   mutable std::shared_mutex order_mutex_;
   std::map<key, lsn> order_;  // keys other than blocks, each with its first version's LSN
-  arena arena_;
-  size_t arena_counted_bytes_ = 0;
-  std::deque<unknown_state> unknowns_;  // oldest first; the writer's own
+  std::vector<std::unique_ptr<unknown_state>> unknowns_;  // oldest first; the writer's own
   std::atomic<const unknown_state*> unknown_{nullptr};
   std::atomic<uint64_t> published_;
   std::atomic<size_t> size_bytes_{0};

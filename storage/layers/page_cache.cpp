@@ -1,90 +1,69 @@
-// Finding, keeping and evicting finished pages.
+// Looking under a timeline's histories, and keeping under them.
 #include "storage/layers/page_cache.hpp"
 
 #include <algorithm>
 
 namespace zenith::layers {
-namespace {
 
-constexpr size_t shard_count = 16;
+history_list root_histories() { return {{new_history(), lsn::max()}}; }
 
-}  // namespace
-
-page_cache::page_cache(size_t limit_bytes)
-    : shards_(limit_bytes >= shard_count * sizeof(page) ? shard_count : 1),
-      shard_limit_(limit_bytes / sizeof(page) / shards_.size()) {}
-
-std::optional<page_cache::entry> page_cache::find(uint64_t layer, const key& k, lsn until) {
-  const name wanted{layer, k};
-  const size_t hash = name_hash{}(wanted);
-  shard& s = shard_of(hash);
-  std::optional<entry> best;
-  {
-    const std::lock_guard lock(s.mutex);
-    if (const auto places = s.places.find(wanted); places != s.places.end()) {
-      slot* newest = nullptr;
-      for (const uint32_t place : places->second) {
-        slot& candidate = s.slots[place];
-        if (candidate.newest <= until && (newest == nullptr || newest->newest < candidate.newest))
-          newest = &candidate;
-      }
-      if (newest != nullptr) {
-        newest->used = true;
-        best = entry{newest->newest, newest->data};
-      }
-    }
+history_list child_histories(const history_list& parent, lsn branch) {
+  history_list all = root_histories();
+  for (const history_reference& one : parent) {
+    if (all.size() == histories_max) break;
+    all.push_back({one.id, std::min(one.until, branch)});
   }
-  if (best) hits_.fetch_add(1, std::memory_order_relaxed);
+  return all;
+}
+
+template <class Value>
+std::optional<typename history_cache<Value>::entry> cached_history::find(
+    history_cache<Value> page_cache::*in, const key& k, lsn at) const {
+  if (!cache_) return std::nullopt;
+  std::optional<typename history_cache<Value>::entry> best;
+  for (const history_reference& one : histories_) {
+    if (best && best->known_until >= std::min(at, one.until)) break;
+    auto found = ((*cache_).*in).find(one.id, k, std::min(at, one.until));
+    if (!found) continue;
+    found->known_until = std::min(found->known_until, one.until);
+    if (!best || best->known_until < found->known_until) best = std::move(found);
+  }
   return best;
 }
 
-void page_cache::put(uint64_t layer, const key& k, lsn newest, const page& p) {
-  misses_.fetch_add(1, std::memory_order_relaxed);
-  if (shard_limit_ == 0) return;
-  auto copy = std::make_shared<const page>(p);
-  const name of{layer, k};
-  shard& s = shard_of(name_hash{}(of));
-  const std::lock_guard lock(s.mutex);
-  if (const auto places = s.places.find(of); places != s.places.end())
-    for (const uint32_t place : places->second) {
-      slot& other = s.slots[place];
-      if (other.newest == newest) return;
-      // Readers mostly go forward in time: the page's older states may leave first.
-      if (other.newest < newest) other.used = false;
-    }
-  uint32_t place = 0;
-  if (s.slots.size() < shard_limit_) {
-    place = static_cast<uint32_t>(s.slots.size());
-    s.slots.emplace_back();
-  } else {
-    place = evict(s);
-  }
-  // Not used yet: a scan that reads each page once leaves the pages that are used alone.
-  s.slots[place] = {of, newest, std::move(copy), false};
-  s.places[of].push_back(place);
+template <class Value>
+void cached_history::keep_in(history_cache<Value>& in, const key& k,
+                             const typename history_cache<Value>::entry& made) const {
+  const auto farthest =
+      std::find_if(histories_.rbegin(), histories_.rend(),
+                   [&](const history_reference& one) { return one.until >= made.newest; });
+  in.put(farthest->id, k, {made.newest, std::min(made.known_until, farthest->until), made.data});
+  if (farthest->until < made.known_until) in.put(histories_.front().id, k, made);
 }
 
-/// Gives a slot that is free now.
-uint32_t page_cache::evict(shard& s) {
-  while (s.slots[s.hand].used) {
-    s.slots[s.hand].used = false;
-    s.hand = (s.hand + 1) % s.slots.size();
-  }
-  const auto place = static_cast<uint32_t>(s.hand);
-  s.hand = (s.hand + 1) % s.slots.size();
-  const auto places = s.places.find(s.slots[place].of);
-  std::erase(places->second, place);
-  if (places->second.empty()) s.places.erase(places);
-  return place;
+std::optional<page_entries::entry> cached_history::find_page(const key& k, lsn at) const {
+  return find(&page_cache::pages, k, at);
 }
 
-size_t page_cache::size_bytes() const {
-  size_t pages = 0;
-  for (const shard& s : shards_) {
-    const std::lock_guard lock(s.mutex);
-    pages += s.slots.size();
-  }
-  return pages * sizeof(page);
+std::optional<size_entries::entry> cached_history::find_size(const key& k, lsn at) const {
+  return find(&page_cache::sizes, k, at);
+}
+
+void cached_history::keep(const key& k, const page_entries::entry& known) const {
+  keep_in(cache_->pages, k, known);
+}
+
+void cached_history::keep(const key& k, const size_entries::entry& known) const {
+  keep_in(cache_->sizes, k, known);
+}
+
+page_entries::held_ptr cached_history::held(const page& found) {
+  return std::make_shared<const page_entries::held>(found, sizeof(page_entries::held));
+}
+
+size_entries::held_ptr cached_history::held(const std::optional<relation_state>& found) {
+  const size_t cuts = found ? found->cuts().size() * sizeof(relation_state::cut) : 0;
+  return std::make_shared<const size_entries::held>(found, sizeof(size_entries::held) + cuts);
 }
 
 }  // namespace zenith::layers

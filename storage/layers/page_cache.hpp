@@ -1,77 +1,91 @@
-// page_cache: finished pages, bounded in bytes, found again by the newest version in them.
+// page_cache: finished pages and forks' sizes, named by history, and how one view finds them.
 //
-// A page is a function of the newest version that it holds: (layer, key, LSN of that version).
-// For an LSN at which a later version does not count yet, the page is the same one. So find()
-// gives the newest page at or before an LSN, and the caller asks the layer only for what came
-// after it. This holds because what lies below a layer is the same in every view that has it, and
-// because a truncation after a version hides that version (the caller compares).
+// Entries are history_cache's. The versions of a block are its own and, where it has none, the one
+// of all the fork's blocks that made it. A truncation is none: a page whose `newest` is at or
+// before what the fork's size as of the LSN hides of the block (relation_state::hidden_until) is
+// not the page then, and the reader compares. The page of zeros that a block is which nothing wrote
+// since it was hidden has the LSN after that as its `newest`.
 #pragma once
 
-#include <atomic>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <unordered_map>
 #include <vector>
 
+#include "storage/base/assert.hpp"
 #include "storage/base/bytes.hpp"
 #include "storage/base/key.hpp"
 #include "storage/base/lsn.hpp"
+#include "storage/base/relation_state.hpp"
+#include "storage/layers/history_cache.hpp"
 
 namespace zenith::layers {
 
-/// Thread-safe. A page that was given out stays valid when it is evicted.
-class page_cache {
+using page_entries = history_cache<page>;
+/// nullopt: there is no such fork.
+using size_entries = history_cache<std::optional<relation_state>>;
+
+/// One a node. Thread-safe.
+struct page_cache {
+  /// A sixteenth of the limit is for sizes.
+  explicit page_cache(size_t limit_bytes)
+      : pages(limit_bytes - limit_bytes / 16), sizes(limit_bytes / 16) {}
+
+  page_entries pages;
+  size_entries sizes;
+
+  size_t size_bytes() const { return pages.size_bytes() + sizes.size_bytes(); }
+  size_t limit_bytes() const { return pages.limit_bytes() + sizes.limit_bytes(); }
+};
+
+/// A history, and the LSN up to which a timeline's states are that history's.
+struct history_reference {
+  history_id id{};
+  lsn until;
+};
+
+/// What a timeline's states may be found under: its own history first, then its ancestors', nearest
+/// first, with falling LSNs. No more than a few, so that the depth of a chain does not matter.
+using history_list = std::vector<history_reference>;
+inline constexpr size_t histories_max = 4;
+history_list root_histories();
+/// For a timeline that leaves one with such a list at the LSN.
+history_list child_histories(const history_list& parent, lsn branch);
+
+/// A view's way to the cache. Nothing is ever found, or kept, where there is no cache.
+class cached_history {
  public:
-  explicit page_cache(size_t limit_bytes);
+  cached_history() = default;
+  cached_history(std::nullptr_t) {}
+  /// For views that share what they read with no other one.
+  cached_history(std::shared_ptr<page_cache> cache)
+      : cached_history(std::move(cache), root_histories()) {}
+  cached_history(std::shared_ptr<page_cache> cache, history_list histories)
+      : cache_(std::move(cache)), histories_(std::move(histories)) {
+    ZENITH_ASSERT(!histories_.empty() && histories_.front().until == lsn::max());
+  }
 
-  struct entry {
-    lsn newest;  ///< of its versions
-    std::shared_ptr<const page> data;
-  };
-  /// The page with the newest version at or before `until`. `layer`: layer::identity().
-  std::optional<entry> find(uint64_t layer, const key& k, lsn until);
-  void put(uint64_t layer, const key& k, lsn newest, const page& p);
+  bool is_on() const { return cache_ != nullptr; }
 
-  /// How many pages it holds at most, and what they take.
-  size_t limit_bytes() const { return shard_limit_ * shards_.size() * sizeof(page); }
-  size_t size_bytes() const;
-  /// Pages found, and pages that were made and put.
-  uint64_t hits() const { return hits_.load(std::memory_order_relaxed); }
-  uint64_t misses() const { return misses_.load(std::memory_order_relaxed); }
+  /// The entry of which most is known; the LSN may lie past that.
+  std::optional<page_entries::entry> find_page(const key& k, lsn at) const;
+  std::optional<size_entries::entry> find_size(const key& k, lsn at) const;
+  /// What was read, or is known of a later LSN now; shared with the farthest ancestor whose history
+  /// it is part of.
+  void keep(const key& k, const page_entries::entry& known) const;
+  void keep(const key& k, const size_entries::entry& known) const;
+  static page_entries::held_ptr held(const page& found);
+  static size_entries::held_ptr held(const std::optional<relation_state>& found);
 
  private:
-  struct name {
-    uint64_t layer;
-    key k;
-    bool operator==(const name&) const = default;
-  };
-  struct name_hash {
-    size_t operator()(const name& n) const {
-      return std::hash<key>{}(n.k) ^ (n.layer * 0x9e3779b97f4a7c15u);
-    }
-  };
-  struct slot {
-    name of{};
-    lsn newest;
-    std::shared_ptr<const page> data;
-    bool used = false;  // since the clock's hand passed
-  };
-  /// Pages in a ring through which the hand of a CLOCK goes; the map finds those of one key.
-  struct alignas(64) shard {
-    mutable std::mutex mutex;
-    std::vector<slot> slots;
-    std::unordered_map<name, std::vector<uint32_t>, name_hash> places;
-    size_t hand = 0;
-  };
+  template <class Value>
+  std::optional<typename history_cache<Value>::entry> find(history_cache<Value> page_cache::*in,
+                                                           const key& k, lsn at) const;
+  template <class Value>
+  void keep_in(history_cache<Value>& in, const key& k,
+               const typename history_cache<Value>::entry& made) const;
 
-  shard& shard_of(size_t hash) { return shards_[(hash >> 48) % shards_.size()]; }
-  static uint32_t evict(shard& s);
-
-  std::vector<shard> shards_;
-  size_t shard_limit_;  // pages
-  std::atomic<uint64_t> hits_{0};
-  std::atomic<uint64_t> misses_{0};
+  std::shared_ptr<page_cache> cache_;
+  history_list histories_;
 };
 
 }  // namespace zenith::layers

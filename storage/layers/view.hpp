@@ -29,15 +29,16 @@ enum class unknown_keys : uint8_t {
 /// Reads of one view may run in many threads at once; no call sends a message or waits.
 class view {
  public:
-  /// `layers`: newest first; of each, versions up to its own `until` count. `cache`: finished
-  /// pages are kept there, may be nullptr. `checksums`: on makes every relation block that redo
-  /// has changed carry its checksum, as PostgreSQL writes it; off leaves what its history has.
-  view(std::vector<layer_reference> layers, lsn from, lsn until,
-       std::shared_ptr<page_cache> cache = nullptr, page_checksums checksums = page_checksums::off,
+  /// `layers`: newest first; of each, versions in its own range count. All up to `until` was
+  /// published, unless there is no cache. `cached`: where pages and sizes are kept. `checksums`: on
+  /// makes every relation block that redo has changed carry its checksum, as PostgreSQL writes it;
+  /// off leaves what its history has; values are given as they are.
+  view(std::vector<layer_reference> layers, lsn from, lsn until, cached_history cached = {},
+       page_checksums checksums = page_checksums::off,
        unknown_keys unknown = unknown_keys::refused);
 
   /// The same for a reader that goes through everything once: what is in the cache is taken from
-  /// there, and nothing is put there, which costs more than most redo and helps nobody after it.
+  /// there, and no page is put there, which costs more than most redo and helps nobody after it.
   view for_scan() const;
 
   /// The oldest and the newest LSN that can be asked for, both included.
@@ -60,37 +61,48 @@ class view {
   result<void> read_page(const relation_id& relation, fork_number fork, block_number block, lsn at,
                          page& into) const;
 
+  /// A full-page image, and what it lies in where that is not a layer itself.
+  struct kept_image {
+    pg::block_image image;
+    std::vector<std::shared_ptr<const void>> keeps;
+  };
   /// The full-page image that a block's contents as of an LSN begin with, of copies that of their
-  /// source; nullopt where they begin otherwise. Refers to memory of the layers. Errors:
+  /// source; nullopt where they begin otherwise. Valid as long as the view and itself. Errors:
   /// out_of_range (LSN outside), corrupt, limit.
-  result<std::optional<pg::block_image>> first_image(const relation_id& relation, fork_number fork,
-                                                     block_number block, lsn at) const;
+  result<std::optional<kept_image>> first_image(const relation_id& relation, fork_number fork,
+                                                block_number block, lsn at) const;
+
+  /// Adds a key's versions with after < LSN <= until to a history, from all layers. Errors:
+  /// corrupt, io, limit.
+  result<void> collect(const key& k, lsn after, lsn until, key_history& history) const;
 
   /// The keys that exist as of an LSN, from first to last, both included, sorted. Not for blocks.
   result<std::vector<key>> keys(const key& first, const key& last, lsn at) const;
 
  private:
-  struct scratch;
+  class scratch;
+  /// A fork's size, shared with the cache where there is one.
+  class known_size;
   /// How far copies of copies are followed.
   static constexpr unsigned copy_depth_limit = 64;
 
-  /// A thread's memory for a read at this depth of copies, emptied.
-  static scratch& scratch_of(unsigned depth);
   result<void> check_range(lsn at) const;
   result<void> check_known(const key& k, lsn at) const;
-  /// Gathers a key's versions with after < LSN <= at from all layers.
-  result<void> gather(const key& k, lsn after, lsn at, key_history& history) const;
   result<std::optional<bytes>> value_at(const key& k, lsn at, unsigned depth) const;
-  result<std::optional<relation_state>> relation_at(const relation_id& relation, fork_number fork,
-                                                    lsn at, unsigned depth) const;
+  result<known_size> size_at(const key& k, lsn at, unsigned depth) const;
+  result<std::optional<relation_state>> size_of(const key& k, lsn at, const key_history& history,
+                                                unsigned depth) const;
   result<void> block_at(const key& k, lsn at, page& into, unsigned depth) const;
+  /// What a block's records start from.
+  result<void> base_of_block(const key& k, lsn at, const key_history& history, page& into,
+                             unsigned depth) const;
   /// What there is of a block that has no version of its own: the record that added it, or a copy.
   /// `hidden`: what was up to here does not count.
   result<void> gather_common(const key& k, lsn hidden, lsn at, unsigned depth,
                              key_history& history) const;
   /// A block that has no version of its own: what the fork was copied from has it, or the record
-  /// that made the fork so long makes it, or it is zeros.
-  result<void> common_block_at(const key& k, lsn hidden, lsn at, page& into, unsigned depth) const;
+  /// that made the fork so long makes it, or it is zeros. Gives the LSN from which on it is that.
+  result<lsn> common_block_at(const key& k, lsn hidden, lsn at, page& into, unsigned depth) const;
   /// The same block of the fork that this history says it is a copy of.
   result<void> copied_block_at(const key& k, lsn at, const key_history& history, page& into,
                                unsigned depth) const;
@@ -99,12 +111,13 @@ class view {
   result<void> apply_records(const key& k, lsn at, scratch& work, page& into) const;
 
   std::vector<layer_reference> layers_;
+  std::vector<uint32_t> unknowing_;  // of these layers, those of which something may be unknown
   lsn from_;
   lsn until_;
-  std::shared_ptr<page_cache> cache_;
+  cached_history cached_;
   page_checksums checksums_;
   unknown_keys unknown_;
-  bool fills_cache_ = true;
+  bool keeps_pages_ = true;
 };
 
 using view_ptr = std::shared_ptr<const view>;

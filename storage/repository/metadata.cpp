@@ -1,13 +1,13 @@
-// Metadata as JSON: the only file of the storage that knows the JSON library.
+// Metadata as JSON.
 #include "storage/repository/metadata.hpp"
 
 #include <fmt/format.h>
 
 #include <bit>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
 #include "storage/base/assert.hpp"
+#include "storage/io/object_reader.hpp"
 
 namespace zenith::repository {
 namespace {
@@ -16,99 +16,6 @@ using nlohmann::json;
 
 constexpr uint32_t segment_size_min_bytes = 1u << 20;
 constexpr uint32_t segment_size_max_bytes = 1u << 30;
-
-/// Takes the fields of one JSON object; the first failure is kept, and later takes do nothing.
-class object_reader {
- public:
-  object_reader(std::string_view text, const char* what) : what_(what) {
-    object_ = json::parse(text, nullptr, false);
-    if (!object_.is_object()) complain("the text is not a JSON object");
-  }
-  object_reader(json object, const char* what) : object_(std::move(object)), what_(what) {
-    if (!object_.is_object()) complain("expected a JSON object");
-  }
-
-  json value(const char* field) {
-    if (failure_) return {};
-    const auto found = object_.find(field);
-    if (found == object_.end()) {
-      complain(fmt::format("field '{}' is missing", field));
-      return {};
-    }
-    ++taken_;
-    return *found;
-  }
-  bool has(const char* field) const { return object_.is_object() && object_.contains(field); }
-
-  std::string text(const char* field) {
-    const json v = value(field);
-    if (v.is_string()) return v.get<std::string>();
-    complain(fmt::format("field '{}' is not a text", field));
-    return {};
-  }
-  uint64_t number(const char* field, uint64_t min, uint64_t max) {
-    const json v = value(field);
-    if (v.is_number_unsigned() && v.get<uint64_t>() >= min && v.get<uint64_t>() <= max)
-      return v.get<uint64_t>();
-    complain(fmt::format("field '{}' is not a number from {} to {}", field, min, max));
-    return 0;
-  }
-  bool flag(const char* field) {
-    const json v = value(field);
-    if (v.is_boolean()) return v.get<bool>();
-    complain(fmt::format("field '{}' is neither true nor false", field));
-    return false;
-  }
-  template <class T>
-  T parsed(const char* field, result<T> (*parse)(std::string_view)) {
-    const std::string v = text(field);
-    if (failure_) return {};
-    result<T> value = parse(v);
-    if (value) return *value;
-    complain(fmt::format("field '{}': {}", field, value.error().message));
-    return {};
-  }
-  lsn position(const char* field) {
-    const lsn value = parsed<lsn>(field, parse_lsn);
-    if (!value.is_valid()) complain(fmt::format("field '{}' is 0/0", field));
-    return value;
-  }
-  timeline_id id(const char* field) {
-    const timeline_id value = parsed<timeline_id>(field, parse_timeline_id);
-    if (!value.is_valid()) complain(fmt::format("field '{}' is zero", field));
-    return value;
-  }
-  /// One of a list of words; gives its index.
-  size_t word(const char* field, std::initializer_list<const char*> words) {
-    const std::string v = text(field);
-    size_t index = 0;
-    for (const char* w : words) {
-      if (v == w) return index;
-      ++index;
-    }
-    complain(fmt::format("field '{}' has the unknown value '{}'", field, v));
-    return 0;
-  }
-
-  void complain(std::string message) {
-    if (!failure_) failure_ = error{errc::corrupt, fmt::format("{}: {}", what_, message)};
-  }
-  /// Nothing failed and nothing was left over.
-  template <class T>
-  result<T> finish(T value) {
-    if (!failure_ && taken_ != object_.size()) complain("it has fields that are not known");
-    if (failure_) return tl::unexpected<error>(*failure_);
-    return value;
-  }
-  bool failed() const { return failure_.has_value(); }
-  const error& failure() const { return *failure_; }
-
- private:
-  json object_;
-  const char* what_;
-  size_t taken_ = 0;
-  std::optional<error> failure_;
-};
 
 result<system_identifier> parse_system_identifier(std::string_view text) {
   uint64_t value = 0;
@@ -139,6 +46,16 @@ void take_pg_timelines(object_reader& in, timeline_metadata& out) {
   }
 }
 
+void take_settings(object_reader& in, timeline_metadata& out) {
+  const json all = in.value("settings");
+  if (!all.is_object()) return in.complain("field 'settings' is not an object");
+  for (const auto& [key, value] : all.items()) {
+    if (!value.is_string())
+      return in.complain(fmt::format("field 'settings': '{}' is not a text", key));
+    out.settings.emplace(key, value.get<std::string>());
+  }
+}
+
 std::string dump(const json& value) { return value.dump(2) + "\n"; }
 
 }  // namespace
@@ -148,17 +65,19 @@ std::string encode(const timeline_metadata& m) {
   for (const pg_timeline_start& start : m.pg_timelines)
     pg_timelines.push_back({{"pg_timeline", static_cast<uint32_t>(start.number)},
                             {"start_lsn", zenith::to_string(start.start)}});
-  return dump({{"id", zenith::to_string(m.id)},
-               {"ancestor", m.ancestor ? to_json(*m.ancestor) : json{}},
-               {"system_identifier", zenith::to_string(m.system)},
-               {"pg_version", m.pg_version},
-               {"segment_size_bytes", m.segment_size_bytes},
-               {"data_checksums", m.checksums == data_checksums::on},
-               {"start_lsn", zenith::to_string(m.start)},
-               {"start_previous_record", zenith::to_string(m.start_previous_record)},
-               {"pg_timelines", pg_timelines},
-               {"created_at_us", m.created_at.unix_us()},
-               {"state", m.state == timeline_state::active ? "active" : "creating"}});
+  json all = {{"id", zenith::to_string(m.id)},
+              {"ancestor", m.ancestor ? to_json(*m.ancestor) : json{}},
+              {"system_identifier", zenith::to_string(m.system)},
+              {"pg_version", m.pg_version},
+              {"segment_size_bytes", m.segment_size_bytes},
+              {"data_checksums", m.checksums == data_checksums::on},
+              {"start_lsn", zenith::to_string(m.start)},
+              {"start_previous_record", zenith::to_string(m.start_previous_record)},
+              {"pg_timelines", pg_timelines},
+              {"created_at_us", m.created_at.unix_us()},
+              {"state", m.state == timeline_state::active ? "active" : "creating"}};
+  if (!m.settings.empty()) all["settings"] = m.settings;
+  return dump(all);
 }
 
 result<timeline_metadata> decode_timeline(std::string_view json_text) {
@@ -188,6 +107,7 @@ result<timeline_metadata> decode_timeline(std::string_view json_text) {
   m.created_at = timestamp::from_unix_us(
       static_cast<int64_t>(in.number("created_at_us", 0, uint64_t{1} << 60)));
   m.state = static_cast<timeline_state>(in.word("state", {"creating", "active"}));
+  if (in.has("settings")) take_settings(in, m);
   return in.finish(std::move(m));
 }
 

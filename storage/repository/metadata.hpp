@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -48,10 +49,13 @@ struct timeline_metadata {
   /// Where the last record before `start` begins; the first record's back-link names it.
   lsn start_previous_record;
   /// Every pg_timeline of its history, oldest first; the last is its own. Strictly ascending
-  /// numbers, starts that do not go down: what a timeline history file needs (timeline.c).
+  /// numbers, starts that do not go down: what a timeline history file needs (timeline.c). Its file
+  /// holds those that began on itself: the repository adds its ancestors'.
   std::vector<pg_timeline_start> pg_timelines;
   timestamp created_at;
   timeline_state state = timeline_state::active;
+  /// Settings of its own, by key, as text; in the file only where there are any.
+  std::map<std::string, std::string> settings;
 
   /// The number that its next WAL carries.
   pg_timeline current_pg_timeline() const { return pg_timelines.back().number; }

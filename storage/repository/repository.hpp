@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -11,6 +12,7 @@
 #include "storage/base/result.hpp"
 #include "storage/io/file_system.hpp"
 #include "storage/repository/metadata.hpp"
+#include "storage/wal/stored_wal.hpp"
 
 namespace zenith::repository {
 
@@ -40,6 +42,9 @@ class repository {
   path wal_directory(const timeline_id& id) const { return timeline_directory(id) / "wal"; }
   path layers_directory(const timeline_id& id) const { return timeline_directory(id) / "layers"; }
   path compute_directory(std::string_view name) const;
+
+  /// Rises whenever a timeline, a tag or a compute comes, changes or goes.
+  uint64_t changes() const { return changes_; }
 
   /// What is damaged: one error a file, each naming it.
   std::vector<error> damaged() const;
@@ -73,7 +78,9 @@ class repository {
   result<void> create_tag(std::string_view name, const tag_metadata& tag);
   result<void> delete_tag(std::string_view name);
 
+  /// All, each with only those of its pg_timelines that began on itself.
   std::vector<timeline_metadata> timelines() const;
+  /// One, with all the pg_timelines of its history.
   result<timeline_metadata> timeline(const timeline_id& id) const;
   /// Replaces what can change (pg_timelines, state). Errors: not_found, io.
   result<void> update_timeline(const timeline_metadata& timeline);
@@ -84,6 +91,14 @@ class repository {
   /// at >= its start, else the nearest ancestor's. Errors: not_found, corrupt, out_of_range (before
   /// the root's start).
   result<timeline_id> owner_of(const timeline_id& id, lsn at) const;
+
+  /// All WAL before a timeline's start, from its ancestors' files; null for a root. Ancestors need
+  /// not be open; those who hold one of a chain share it. Errors: not_found, corrupt.
+  result<std::shared_ptr<const wal::stored_wal>> wal_before(const timeline_id& id) const;
+  /// Whose layers, as of a timeline's start, are all that it inherits: the nearest ancestor that
+  /// has written something (what lies between has nothing of its own), else the root. Errors:
+  /// not_found, corrupt, invalid_argument (a root inherits nothing), io.
+  result<timeline_id> inherits_from(const timeline_id& id) const;
 
   /// Timelines that no branch, tag, compute or needed child holds, children before parents, and
   /// folders that hold no timeline; nothing while a file is damaged, which might need one.
@@ -114,8 +129,16 @@ class repository {
   result<void> load_timelines();
   result<void> load_computes();
   void check_ancestors();
+  void index_names();
   result<void> make_way(const path& folder, std::string_view name);
+  /// As it is stored: with its own pg_timelines. Errors: not_found, corrupt.
+  result<const timeline_metadata*> stored_timeline(const timeline_id& id) const;
+  /// Those of its ancestors that had begun when its history left them, oldest first.
+  result<std::vector<pg_timeline_start>> inherited_pg_timelines(const timeline_metadata& of) const;
+  result<timeline_metadata> with_own_pg_timelines(timeline_metadata timeline) const;
   std::set<timeline_id> held_timelines() const;
+  void add_branch(std::string_view name, const branch_metadata& branch);
+  void remove_branch(std::string_view name);
 
   file_system* files_;
   path directory_;
@@ -124,8 +147,13 @@ class repository {
   table<tag_metadata> tags_;
   table<compute_metadata> computes_;
   std::map<timeline_id, result<timeline_metadata>> timelines_;
+  // Made from the above: with ten thousand branches nothing may look at all of them.
+  std::map<timeline_id, std::set<std::string>> branches_of_;
+  std::map<timeline_id, std::set<timeline_id>> children_;
+  mutable std::map<timeline_id, std::weak_ptr<const wal::stored_wal>> wal_before_;
   /// Folders without a timeline.json.
   std::vector<timeline_id> strays_;
+  uint64_t changes_ = 0;
 };
 
 }  // namespace zenith::repository

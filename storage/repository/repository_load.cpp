@@ -84,7 +84,15 @@ result<void> repository::load() {
   ZENITH_TRY(load_names<branch_metadata>(*files_, branches_directory(), decode_branch, branches_));
   ZENITH_TRY(load_names<tag_metadata>(*files_, tags_directory(), decode_tag, tags_));
   ZENITH_TRY(load_computes());
+  index_names();
   return {};
+}
+
+void repository::index_names() {
+  for (const auto& [name, branch] : branches_)
+    if (branch) branches_of_[branch->timeline].insert(name);
+  for (const auto& [id, timeline] : timelines_)
+    if (timeline && timeline->ancestor) children_[timeline->ancestor->timeline].insert(id);
 }
 
 result<void> repository::load_timelines() {

@@ -3,20 +3,13 @@
 
 #include <algorithm>
 
+#include "storage/layers/transaction_times.hpp"
 #include "storage/repository/timeline_store.hpp"
 
 namespace zenith::repository {
 
-std::vector<layers::commit_index_reference> timeline_store::commits_until(lsn at) const {
-  std::vector<layers::commit_index_reference> chain;
-  if (at > metadata_.start) chain.push_back({commits_, at});
-  if (parent_)
-    for (const auto& one : parent_->commits) chain.push_back({one.data, std::min(one.until, at)});
-  return chain;
-}
-
-std::optional<timestamp> timeline_store::newest_commit(lsn at) const {
-  const auto newest = layers::newest_time(commits_until(end()), at);
+result<std::optional<timestamp>> timeline_store::newest_commit(lsn at) const {
+  ZENITH_TRY_ASSIGN(const auto newest, layers::newest_time(layers_->layers(end()), at));
   if (!newest) return std::nullopt;
   return timestamp{*newest};
 }
@@ -35,10 +28,11 @@ result<point_found> timeline_store::find(const point_query& query, timestamp now
 
 result<point_found> timeline_store::find_position(lsn asked) const {
   const lsn at = without_page_header(asked, metadata_.segment_size_bytes);
-  if (at < oldest_)
-    return fail(errc::out_of_range,
-                fmt::format("LSN {} lies before the history that is kept; the earliest is {}",
-                            to_string(asked), to_string(oldest_)));
+  if (!check_kept(at)) {
+    // The error names what was asked for, where that is no less outside.
+    ZENITH_TRY(check_kept(asked));
+    ZENITH_TRY(check_kept(at));
+  }
   if (at > end())
     return fail(errc::not_arrived,
                 fmt::format("LSN {} lies in the future: timeline {} ends at {}", to_string(asked),
@@ -57,7 +51,14 @@ result<point_found> timeline_store::find_time(timestamp time, timestamp now) con
     return fail(errc::out_of_range, to_string(time) +
                                         " lies before the history that is kept, which begins at " +
                                         to_string(since_) + " (LSN " + to_string(oldest_) + ")");
-  const auto later = layers::first_later_than(commits_until(end()), time.microseconds());
+  const auto all = layers_->layers(end());
+  // What ended before the oldest state that is kept may be forgotten, but for the newest of it.
+  ZENITH_TRY_ASSIGN(const auto forgotten, layers::newest_time(all, oldest_));
+  if (forgotten && *forgotten > time.microseconds())
+    return fail(errc::out_of_range,
+                fmt::format("{} lies before the history that is kept; the earliest is {} (LSN {})",
+                            to_string(time), to_string(timestamp{*forgotten}), to_string(oldest_)));
+  ZENITH_TRY_ASSIGN(const auto later, layers::first_later_than(all, time.microseconds()));
   if (!later) return point_found{end(), last_record_, false};
   return find_position(later->start);
 }
@@ -83,7 +84,7 @@ result<std::shared_ptr<const start_plan>> timeline_store::plan(lsn at,
                                               "{}, not at {}",
                                               to_string(end()), to_string(at)));
     made->history = metadata_.pg_timelines;
-    const bool made_by_initdb = !parent_ && metadata_.pg_timelines.size() == 1;
+    const bool made_by_initdb = is_root_ && metadata_.pg_timelines.size() == 1;
     facts.newest_has_wal = made_by_initdb || end() > made->history.back().start;
     facts.ends_with_shutdown_checkpoint = last_is_shutdown_checkpoint_;
   } else {
@@ -98,7 +99,7 @@ result<std::shared_ptr<const start_plan>> timeline_store::plan(lsn at,
   if (made->decision.number != facts.newest)
     made->history.push_back({made->decision.number, found.at});
   made->identity = identity();
-  made->view = view();
+  ZENITH_TRY_ASSIGN(made->view, view_at(found.at));
   made->wal = all_wal_;
   return made;
 }

@@ -29,12 +29,15 @@ lsn without_page_header(lsn at, uint32_t segment_size_bytes) {
   return at - page <= pg::page_header_size_bytes(page, segment_size_bytes) ? page : at;
 }
 
-timeline_store::timeline_store(parameters how)
+timeline_store::timeline_store(parameters& how)
     : files_(how.files),
       directory_(std::move(how.directory)),
       metadata_(std::move(how.metadata)),
-      parent_(std::move(how.parent)),
+      is_root_(how.parent == nullptr),
+      parent_wal_(is_root_ ? nullptr : how.parent->wal),
       cache_(std::move(how.cache)),
+      histories_(is_root_ ? layers::root_histories()
+                          : layers::child_histories(how.parent->histories, metadata_.start)),
       on_failure_(std::move(how.on_failure)),
       on_image_problem_(std::move(how.on_image_problem)) {}
 
@@ -45,35 +48,37 @@ wal::wal_identity timeline_store::identity() const {
 }
 
 result<std::unique_ptr<timeline_store>> timeline_store::open(parameters how) {
-  std::unique_ptr<timeline_store> store(new timeline_store(std::move(how)));
-  ZENITH_TRY(store->open_layers());
+  if (how.metadata.ancestor.has_value() != (how.parent != nullptr))
+    return fail(errc::invalid_argument,
+                "timeline " + to_string(how.metadata.id) + " is opened without its parent");
+  std::unique_ptr<timeline_store> store(new timeline_store(how));
+  ZENITH_TRY(store->open_layers(how));
   ZENITH_TRY(store->open_wal());
   ZENITH_TRY(store->read_wal());
   return store;
 }
 
-result<void> timeline_store::open_layers() {
-  if (metadata_.ancestor.has_value() != (parent_ != nullptr))
-    return fail(errc::invalid_argument,
-                "timeline " + to_string(metadata_.id) + " is opened without its parent");
-  if (parent_) {
-    below_ = parent_->layers;
-    oldest_ = parent_->from;
-    since_ = parent_->since;
-  } else {
-    ZENITH_TRY_ASSIGN(auto base,
-                      layers::image_layer::open(*files_, directory_ / "layers" / base_image_name));
-    if (base->at() != metadata_.start)
-      return fail(errc::corrupt,
-                  fmt::format("{}: the base image is of {}, expected {}", directory_.string(),
-                              to_string(base->at()), to_string(metadata_.start)));
-    below_ = {{std::move(base), metadata_.start}};
-    oldest_ = metadata_.start;
-    since_ = metadata_.created_at;
-  }
-  memory_ = std::make_shared<layers::memory_layer>(metadata_.start);
-  commits_ = std::make_shared<layers::commit_index>();
-  ingestor_ = std::make_unique<layers::ingestor>(memory_, below_, commits_, on_failure_);
+result<void> timeline_store::open_layers(parameters& how) {
+  layers::layer_store::parameters layers;
+  layers.files = files_;
+  layers.directory = directory_;
+  layers.id = metadata_.id;
+  // A root's base ends with the record of a clean stop.
+  layers.start = {metadata_.start, metadata_.start_previous_record, is_root_};
+  layers.readable_from = is_root_ ? metadata_.start : how.parent->from;
+  if (!is_root_) layers.inherited = how.parent->layers;
+  layers.registry = std::move(how.registry);
+  if (!layers.registry)
+    layers.registry = std::make_shared<layers::layer_files>(*files_, directory_.parent_path(),
+                                                            layers::layer_files::limits{});
+  layers.checksums = checksums();
+  layers.limits = how.limits;
+  ZENITH_TRY_ASSIGN(layers_, layers::layer_store::open(std::move(layers)));
+  oldest_ = layers_->recorded().readable_from;
+  since_ = is_root_ ? metadata_.created_at : how.parent->since;
+  keep_ = std::move(how.keep);
+  ingestor_ =
+      std::make_unique<layers::ingestor>(layers_->open_layer(), layers_->below_open(), on_failure_);
   if (on_image_problem_) ingestor_->check_images(on_image_problem_);
   return {};
 }
@@ -83,37 +88,54 @@ result<void> timeline_store::open_wal() {
   how.files = files_;
   how.directory = directory_ / "wal";
   how.identity = identity();
-  how.scan_from = metadata_.start;
-  how.scan_previous = metadata_.start_previous_record;
+  const layers::wal_place& known = layers_->disk_consistent();
+  how.scan_from = how.known_durable = known.at;
+  how.scan_previous = known.last_record;
   how.history = switches_of(metadata_);
-  if (parent_) {
-    how.start = metadata_.start;
-    how.previous = metadata_.start_previous_record;
-    how.before = parent_->wal;
-  } else {
+  if (is_root_) {
     // A root keeps the record that its base ends with: a server can start from it.
     how.start = metadata_.start_previous_record;
-    last_is_shutdown_checkpoint_ = true;
+  } else {
+    how.start = metadata_.start;
+    how.previous = metadata_.start_previous_record;
+    how.before = parent_wal_;
   }
   ZENITH_TRY_ASSIGN(auto opened, wal::wal_directory::open(std::move(how)));
   wal_ = std::move(opened);
   all_wal_ = wal_;
-  if (parent_)
-    all_wal_ = std::make_shared<wal::chained_wal_source>(parent_->wal, metadata_.start, wal_);
+  if (!is_root_)
+    all_wal_ = std::make_shared<wal::chained_wal_source>(parent_wal_, metadata_.start, wal_);
   return {};
 }
 
 result<void> timeline_store::read_wal() {
   const lsn until = wal_->end();
-  end_ = metadata_.start;
-  last_record_ = metadata_.start_previous_record;
+  const layers::wal_place& known = layers_->disk_consistent();
+  end_ = known.at;
+  last_record_ = known.last_record;
+  last_is_shutdown_checkpoint_ = known.ends_with_shutdown_checkpoint;
   decoder_ = std::make_unique<wal::decoder>(decoder_from(end_, last_record_));
   bytes chunk;
-  for (lsn at = metadata_.start; at < until; at = at + chunk.size()) {
+  for (lsn at = known.at; at < until; at = at + chunk.size()) {
     chunk.resize(std::min<uint64_t>(read_chunk_bytes, until - at));
     ZENITH_TRY(wal_->read(at, chunk));
     ZENITH_TRY(decoder_->feed(at, chunk));
     ZENITH_TRY(ingest_whole_records());
+    if (layers_->is_full()) ZENITH_TRY(write_full_layer());
+  }
+  return {};
+}
+
+// Nobody else writes layers while the timeline is opened, and what is read may be more than fits
+// into memory. A child that waits for its parent has only what it took in since it was made.
+result<void> timeline_store::write_full_layer() {
+  ZENITH_TRY(freeze());
+  while (const auto job = layers_->next_write()) {
+    auto written = job->run();
+    if (!written) layers_->abandon(*job);
+    ZENITH_TRY(written);
+    ZENITH_TRY(layers_->install(*job, *written));
+    layers_changed();
   }
   return {};
 }
@@ -134,6 +156,7 @@ lsn timeline_store::received() const { return std::max(end(), wal_->end()); }
 lsn timeline_store::durable() const { return std::min(end(), wal_->durable_until()); }
 
 result<lsn> timeline_store::begin_stream() {
+  if (lost_) return tl::unexpected<error>(*lost_);
   if (wal_->end() > end_) ZENITH_TRY(wal_->rewind(end_));
   // A record that switches segments ends with its segment, whose rest is no WAL: zeros do.
   if (wal_->end() < end_) ZENITH_TRY(wal_->append(wal_->end(), bytes(end_ - wal_->end())));
@@ -147,6 +170,7 @@ wal::decoder timeline_store::decoder_from(lsn start, lsn previous) const {
 
 result<void> timeline_store::append(lsn at, byte_view data) {
   auto appended = append_in_segments(at, data);
+  if (!appended && appended.error().code == errc::io) lost_ = appended.error();
   // What was refused is no WAL that anybody waits for, nor may it be found after a restart. Where
   // it cannot be removed now, the next begin_stream() does it, or says why not.
   if (!appended) static_cast<void>(begin_stream());
@@ -193,7 +217,10 @@ result<void> timeline_store::check_follows(lsn at, byte_view data) const {
 }
 
 result<lsn> timeline_store::sync() {
-  ZENITH_TRY(wal_->sync());
+  if (auto synced = wal_->sync(); !synced) {
+    lost_ = synced.error();
+    return tl::unexpected<error>(*lost_);
+  }
   return durable();
 }
 
@@ -218,58 +245,23 @@ result<void> timeline_store::check_not_promoted(const path& pg_wal) const {
   return {};
 }
 
-result<void> timeline_store::drain(const path& pg_wal) {
+result<bool> timeline_store::drain(const path& pg_wal) {
   const uint32_t segment_size = metadata_.segment_size_bytes;
-  ZENITH_TRY(begin_stream());
   ZENITH_TRY(check_not_promoted(pg_wal));
-  for (lsn at = end();;) {
-    const path name = pg_wal / pg::segment_file_name(metadata_.current_pg_timeline(),
-                                                     at.value() / segment_size, segment_size);
-    auto segment = files_->open(name, open_mode::read);
-    if (!segment) {
-      if (segment.error().code == errc::not_found) break;
-      return tl::unexpected<error>(segment.error());
-    }
-    const uint64_t offset = at.value() % segment_size;
-    bytes rest(segment_size - offset);
-    ZENITH_TRY((*segment)->read(offset, rest));
-    if (auto appended = append(at, rest); !appended) {
-      // What follows the server's last record is zeros, or an older file's contents: the end.
-      if (appended.error().code == errc::corrupt) break;
-      return appended;
-    }
-    at = at + rest.size();
-  }
-  ZENITH_TRY(begin_stream());
-  return {};
-}
-
-layers::view_ptr timeline_store::view() const {
-  if (newest_view_ && newest_view_->until() == end()) return newest_view_;
-  std::vector<layers::layer_reference> all{{memory_, end()}};
-  all.insert(all.end(), below_.begin(), below_.end());
-  const auto checksums = metadata_.checksums == data_checksums::on ? layers::page_checksums::on
-                                                                   : layers::page_checksums::off;
-  newest_view_ =
-      std::make_shared<const layers::view>(std::move(all), oldest_, end(), cache_, checksums);
-  return newest_view_;
-}
-
-result<std::shared_ptr<const branch_base>> timeline_store::base_at(lsn at) const {
-  if (at < oldest_ || at > end())
-    return fail(
-        errc::out_of_range,
-        fmt::format("timeline {} has no LSN {}: it is kept from {} to {}", to_string(metadata_.id),
-                    to_string(at), to_string(oldest_), to_string(end())));
-  auto base = std::make_shared<branch_base>();
-  if (at > metadata_.start) base->layers.push_back({memory_, at});
-  for (const layers::layer_reference& one : below_)
-    base->layers.push_back({one.data, std::min(one.until, at)});
-  base->from = oldest_;
-  base->commits = commits_until(at);
-  base->wal = all_wal_;
-  base->since = since_;
-  return base;
+  const lsn at = received();
+  const path name = pg_wal / pg::segment_file_name(metadata_.current_pg_timeline(),
+                                                   at.value() / segment_size, segment_size);
+  auto segment = files_->open(name, open_mode::read);
+  if (!segment && segment.error().code == errc::not_found) return false;
+  if (!segment) return tl::unexpected<error>(segment.error());
+  const uint64_t offset = at.value() % segment_size;
+  bytes rest(segment_size - offset);
+  ZENITH_TRY((*segment)->read(offset, rest));
+  auto appended = append(at, rest);
+  // What follows the server's last record is zeros, or an older file's contents: the end.
+  if (!appended && appended.error().code == errc::corrupt) return false;
+  if (!appended) return tl::unexpected<error>(appended.error());
+  return true;
 }
 
 result<void> timeline_store::switch_pg_timeline(const timeline_metadata& updated) {

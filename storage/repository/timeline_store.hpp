@@ -8,13 +8,12 @@
 #include "storage/base/lsn.hpp"
 #include "storage/base/timestamp.hpp"
 #include "storage/io/file_system.hpp"
-#include "storage/layers/commit_index.hpp"
 #include "storage/layers/ingestor.hpp"
-#include "storage/layers/layer.hpp"
-#include "storage/layers/memory_layer.hpp"
+#include "storage/layers/layer_store.hpp"
 #include "storage/layers/page_cache.hpp"
 #include "storage/layers/view.hpp"
 #include "storage/repository/metadata.hpp"
+#include "storage/repository/retention_rule.hpp"
 #include "storage/repository/start_plan.hpp"
 #include "storage/wal/decoder.hpp"
 #include "storage/wal/segments.hpp"
@@ -22,11 +21,11 @@
 namespace zenith::repository {
 
 /// What a child shares with its parent: everything up to the LSN where it leaves. Immutable; keeps
-/// the parent's layers in memory, not its actor.
+/// the parent's layers, not its actor.
 struct branch_base {
-  std::vector<layers::layer_reference> layers;  ///< newest first
-  lsn from;                                     ///< the oldest LSN that can be read
-  std::vector<layers::commit_index_reference> commits;
+  layers::inherited_layers layers;             ///< not needed by a child with a manifest
+  lsn from;                                    ///< the oldest LSN that can be read
+  layers::history_list histories;              ///< what that is found under in the cache
   std::shared_ptr<const wal::wal_source> wal;  ///< up to the LSN at least
   timestamp since;                             ///< nothing is known of what was before
 };
@@ -57,7 +56,8 @@ inline constexpr const char* base_image_name = "base.image";
 lsn without_page_header(lsn at, uint32_t segment_size_bytes);
 
 /// Owned by one thread; the views, bases and plans that it gives are for any thread.
-/// Invariant: end() is the end of a whole record, all up to it is in the WAL files and in memory.
+/// Invariant: end() is the end of a whole record, all up to it is in the layers, and what is not in
+/// layer files yet is in the WAL files.
 class timeline_store {
  public:
   struct parameters {
@@ -66,6 +66,10 @@ class timeline_store {
     timeline_metadata metadata;
     std::shared_ptr<const branch_base> parent;  ///< for a timeline with an ancestor
     std::shared_ptr<layers::page_cache> cache;  ///< may be null
+    /// Of the repository; null: one of its own, for the folder that `directory` lies in.
+    std::shared_ptr<layers::layer_files> registry;
+    layers::layer_limits limits;
+    layers::retention keep;  ///< as for retain()
     /// Told of each record that could not be taken in whole; may be null.
     layers::ingestor::failure_callback on_failure;
     /// Told of each page that is not as its image for checking has it; null: images are not looked
@@ -73,8 +77,8 @@ class timeline_store {
     layers::image_checker::problem_callback on_image_problem;
   };
 
-  /// Reads the timeline into memory: its base image or its parent's layers, then its own WAL up to
-  /// the last whole record. Errors name the file that is damaged.
+  /// Opens its layers, or begins with its base image or its parent's layers, then reads its own WAL
+  /// from where these end up to the last whole record. Errors name the file that is damaged.
   static result<std::unique_ptr<timeline_store>> open(parameters how);
   ~timeline_store();
 
@@ -88,7 +92,7 @@ class timeline_store {
   layers::image_counts images() const { return ingestor_->images(); }
 
   /// A source begins to send WAL from end() on; what was held of a record that is not whole is
-  /// dropped. Gives end(). Error: io.
+  /// dropped. Gives end(). Error: io; after one, until the timeline is opened again.
   result<lsn> begin_stream();
   /// WAL from begin_stream()'s LSN on, piece after piece. Errors: invalid_argument (it jumps, or
   /// repeats what came before), conflict (it repeats with other bytes), corrupt (not WAL of this
@@ -97,18 +101,46 @@ class timeline_store {
   result<void> append(lsn at, byte_view data);
   /// Makes everything up to end() durable, and gives it.
   result<lsn> sync();
-  /// Appends what a stopped server's pg_wal folder holds past end(), as far as it is whole.
-  result<void> drain(const path& pg_wal);
+  /// After begin_stream(), again and again: appends what a stopped server's pg_wal folder holds
+  /// past received(), one segment at most; false where that was all. begin_stream() drops what of
+  /// it is not whole. Errors: as append, but for corrupt, which is the end.
+  result<bool> drain(const path& pg_wal);
 
-  /// Everything up to end().
+  /// Everything from oldest() up to end().
   layers::view_ptr view() const;
+  /// A view that covers an LSN at or before end(): that of everything, or, of a single state that
+  /// is kept from before oldest(), one of that alone. Error: out_of_range, with the earliest that
+  /// works.
+  result<layers::view_ptr> view_at(lsn at) const;
+  /// The oldest LSN that can be read, but for single states that are kept before it.
+  lsn oldest() const { return oldest_; }
+
+  /// Where layers are written and merged; layers_changed() has to follow each install.
+  layers::layer_store& layers() { return *layers_; }
+  const layers::layer_store& layers() const { return *layers_; }
+  void layers_changed();
+  /// Makes all WAL durable and ends the open layer there; what comes is put into a new one. Gives
+  /// whether there was something to freeze. Error: io.
+  result<bool> freeze();
+  /// For a child without a manifest: what it inherited, now that more of it is in files.
+  void inherit(const branch_base& again);
+  /// Which states are to be kept from now on (retention_of). What can be read rises to the horizon,
+  /// durably, but never past what is in files. Error: io.
+  result<void> retain(layers::retention keep);
+  /// What merges keep.
+  const layers::retention& kept() const { return keep_; }
+  /// Where the window begins: 0/0 where everything is kept, also because it is longer than what
+  /// is known. States that no transaction's end tells apart count as of one time. Errors: of
+  /// reading layers.
+  result<lsn> horizon(const retention_window& window, timestamp now) const;
 
   /// Finds a point at or before end(). Errors: out_of_range (before what is kept, with the earliest
   /// that works; a time in the future), not_arrived (a position past end()).
   result<point_found> find(const point_query& query, timestamp now) const;
-  /// When the newest transaction that ended at or before an LSN did.
-  std::optional<timestamp> newest_commit(lsn at) const;
-  /// What a child that starts at the LSN shares. Error: out_of_range.
+  /// When the newest transaction that ended at or before an LSN did. Errors: of reading layers.
+  result<std::optional<timestamp>> newest_commit(lsn at) const;
+  /// What a child that starts at the LSN shares: as long as it is there, that state is kept. Error:
+  /// out_of_range.
   result<std::shared_ptr<const branch_base>> base_at(lsn at) const;
   /// How a server would start at the LSN, the end of a whole record; a writable one only at end().
   result<std::shared_ptr<const start_plan>> plan(lsn at, start_purpose purpose) const;
@@ -116,10 +148,11 @@ class timeline_store {
   result<void> switch_pg_timeline(const timeline_metadata& updated);
 
  private:
-  explicit timeline_store(parameters how);
-  result<void> open_layers();
+  explicit timeline_store(parameters& how);
+  result<void> open_layers(parameters& how);
   result<void> open_wal();
   result<void> read_wal();
+  result<void> write_full_layer();
   result<void> ingest_whole_records();
   result<void> append_in_segments(lsn at, byte_view data);
   result<void> check_not_promoted(const path& pg_wal) const;
@@ -127,23 +160,25 @@ class timeline_store {
   wal::decoder decoder_from(lsn start, lsn previous) const;
   result<point_found> find_position(lsn asked) const;
   result<point_found> find_time(timestamp time, timestamp now) const;
-  std::vector<layers::commit_index_reference> commits_until(lsn at) const;
+  result<void> check_kept(lsn at) const;
   std::vector<pg_timeline_start> history_until(lsn at) const;
   wal::wal_identity identity() const;
+  layers::page_checksums checksums() const;
 
   file_system* files_;
   path directory_;
   timeline_metadata metadata_;
-  std::shared_ptr<const branch_base> parent_;
+  bool is_root_;
+  std::shared_ptr<const wal::wal_source> parent_wal_;  // null where it is a root
   std::shared_ptr<layers::page_cache> cache_;
+  layers::history_list histories_;
   layers::ingestor::failure_callback on_failure_;
   layers::image_checker::problem_callback on_image_problem_;
 
   lsn oldest_;
   timestamp since_;
-  std::vector<layers::layer_reference> below_;  // the parent's layers or the base image
-  std::shared_ptr<layers::memory_layer> memory_;
-  std::shared_ptr<layers::commit_index> commits_;
+  layers::retention keep_;
+  std::unique_ptr<layers::layer_store> layers_;
   std::unique_ptr<layers::ingestor> ingestor_;
   std::shared_ptr<wal::wal_directory> wal_;
   std::shared_ptr<const wal::wal_source> all_wal_;  // with the ancestors' before it
@@ -151,6 +186,8 @@ class timeline_store {
   lsn end_;          // of the last whole record that was ingested
   lsn last_record_;  // where it begins
   bool last_is_shutdown_checkpoint_ = false;
+  /// The disk failed: the WAL files may lack what layers have. Only opening tells what is left.
+  std::optional<error> lost_;
   mutable layers::view_ptr newest_view_;  // as long as it reaches end()
 };
 

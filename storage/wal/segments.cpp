@@ -197,7 +197,7 @@ result<void> wal_directory::make_segment(const file_id& id) {
   if (present_.empty()) ZENITH_TRY(create_directories_durably(*how_.files, how_.directory));
   const path name = path_of(id);
   path temporary = name;
-  temporary += ".tmp";
+  temporary += temporary_ending;
   {
     ZENITH_TRY_ASSIGN(const auto made, how_.files->open(temporary, open_mode::create));
     ZENITH_TRY(made->resize(0));

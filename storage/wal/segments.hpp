@@ -54,9 +54,9 @@ class wal_directory final : public wal_source {
     lsn known_durable;
   };
 
-  /// Finds the files and the WAL's end in them: a torn or incomplete record is the end. Errors: io;
-  /// corrupt where WAL is damaged that cannot have been lost in a crash (before known_durable, or
-  /// with another segment after it).
+  /// Finds the files and the WAL's end in them: a torn or incomplete record is the end. Removes
+  /// what a segment that was not finished left. Errors: io; corrupt where WAL is damaged that
+  /// cannot have been lost in a crash (before known_durable, or with another segment after it).
   static result<std::unique_ptr<wal_directory>> open(parameters how);
 
   const found_end& opened_at() const { return opened_; }
@@ -101,6 +101,9 @@ class wal_directory final : public wal_source {
     file_pointer file;  // null where there is none
     lsn until;
   };
+
+  /// What a segment's name ends with until it is whole.
+  static constexpr const char* temporary_ending = ".tmp";
 
   explicit wal_directory(parameters how);
   uint64_t segment_of(lsn at) const { return at.value() / how_.identity.segment_size_bytes; }

@@ -6,6 +6,7 @@
 #include "storage/postgres/wal_page.hpp"
 #include "storage/wal/page_check.hpp"
 #include "storage/wal/segments.hpp"
+#include "storage/wal/stored_wal.hpp"
 
 namespace zenith::wal {
 namespace {
@@ -48,6 +49,9 @@ result<void> wal_directory::list_files() {
   for (const directory_entry& entry : *entries) {
     const auto name = pg::parse_segment_file_name(entry.name, how_.identity.segment_size_bytes);
     if (name && !entry.is_directory) present_.insert({name->number, name->timeline});
+    // A segment that was not whole when the process ended.
+    if (!entry.is_directory && entry.name.ends_with(temporary_ending))
+      ZENITH_TRY(how_.files->remove(how_.directory / entry.name));
   }
   return {};
 }
@@ -108,22 +112,20 @@ result<void> wal_directory::make_end_durable(lsn end) {
   return how_.files->sync_directory(how_.directory);
 }
 
-// Of the pg_timelines that have bytes in the segment the newest whose file is there. It lacks what
-// a newer one without a file would have changed.
+// The first candidate whose file is there. It lacks what a newer one without a file would have
+// changed.
 result<wal_directory::file_part> wal_directory::find_file(uint64_t segment) const {
   const std::lock_guard lock(mutex_);
-  lsn until = start_of(segment + 1);
-  for (auto entry = how_.history.rbegin(); entry != how_.history.rend(); ++entry) {
-    if (entry->start >= until) continue;
-    const file_id id{segment, entry->number};
-    if (present_.contains(id)) {
-      ZENITH_TRY_ASSIGN(file_pointer found, opened(id));
-      return file_part{std::move(found), until};
-    }
-    until = entry->start;
-    if (until <= start_of(segment)) break;
+  const lsn start = start_of(segment);
+  lsn least = start_of(segment + 1);
+  for (const segment_candidate& one : segment_candidates(how_.history, start, least)) {
+    least = one.until;
+    const file_id id{segment, one.number};
+    if (!present_.contains(id)) continue;
+    ZENITH_TRY_ASSIGN(file_pointer found, opened(id));
+    return file_part{std::move(found), one.until};
   }
-  return file_part{nullptr, until};
+  return file_part{nullptr, least};
 }
 
 result<wal_directory::file_pointer> wal_directory::opened(const file_id& id) const {

@@ -53,6 +53,23 @@ class made_timeline {
     }
     return wal;
   }
+  /// The same of records that change a value (XLOG_NEXTOID), one version each.
+  bytes change(int records) {
+    constexpr uint8_t next_oid = 0x30;
+    bytes wal;
+    for (int i = 0; i < records; ++i) {
+      bytes value(sizeof(uint32_t));
+      store(value.data(), static_cast<uint32_t>(20000 + ends_.size()));
+      bytes record = testing::record_builder(pg::resource_manager::xlog, next_oid, 0, last_record())
+                         .main_data(value)
+                         .finish();
+      record.resize((record.size() + 7) / 8 * 8);
+      starts_.push_back(end());
+      ends_.push_back(end() + record.size());
+      wal.insert(wal.end(), record.begin(), record.end());
+    }
+    return wal;
+  }
   /// The WAL of a record that ends its segment early (XLOG_SWITCH), without the rest of that.
   bytes switch_segment() {
     constexpr uint8_t switches = 0x40;
@@ -73,9 +90,21 @@ class made_timeline {
     how.metadata = metadata_;
     return how;
   }
+  /// Of a child that leaves at end().
+  repository::timeline_store::parameters child_parameters() {
+    repository::timeline_store::parameters how = parameters();
+    how.metadata.id.value.fill(0xCD);
+    how.directory = directory.parent_path() / to_string(how.metadata.id);
+    how.metadata.ancestor = repository::timeline_point{metadata_.id, end()};
+    how.metadata.start = end();
+    how.metadata.start_previous_record = last_record();
+    how.metadata.pg_timelines.push_back({pg_timeline{2}, end()});
+    must(create_directories_durably(files, how.directory));
+    return how;
+  }
 
   testing::memory_file_system files;
-  const path directory = "timeline";
+  const path directory = path("timelines") / "abababababababababababababababab";
 
  private:
   template <class T>

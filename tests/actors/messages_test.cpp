@@ -34,7 +34,8 @@ void expect_survives(const T& sent, const std::vector<std::string>& shown) {
 }
 
 const branch_info branch{"dev", "a1", "main", 11, 12, 13};
-const timeline_status timeline{"t1", "dev", "open", 41, 42, 43, "pg", 44, "slow", 45, 46, 47};
+const timeline_status timeline{"t1", "dev", "open", 41, 42, 43, "pg", 44, "slow", 45,
+                               46,   47,    48,     49, 50, 51, 52,   53, 54,     55};
 
 TEST(messages, of_branches_and_points_arrive_whole) {
   expect_survives(branch, {"dev", "a1", "main", "11", "12", "13"});
@@ -55,10 +56,11 @@ TEST(messages, of_computes_arrive_whole) {
 }
 
 TEST(messages, of_the_node_arrive_whole) {
-  expect_survives(timeline,
-                  {"t1", "dev", "open", "41", "42", "43", "pg", "44", "slow", "45", "46", "47"});
-  expect_survives(node_status{61, "cli", "page", "http", "0.9", {timeline, timeline}},
-                  {"61", "cli", "page", "http", "0.9", "t1", "slow", "t1", "slow"});
+  expect_survives(timeline, {"t1", "dev", "open", "41", "42", "43", "pg", "44", "slow", "45",
+                             "46", "47",  "48",   "49", "50", "51", "52", "53", "54",   "55"});
+  expect_survives(node_status{61, "cli", "page", "http", "0.9", {timeline, timeline}, 62, 63},
+                  {"61", "cli", "page", "http", "0.9", "t1", "slow", "t1", "slow", "62", "63"});
+  expect_survives(gc_reply{64, 65, 66, {"a", "b"}, {"c"}}, {"64", "65", "66", "a", "b", "c"});
 }
 
 TEST(messages, of_pages_and_comparisons_arrive_whole) {

@@ -12,9 +12,11 @@ namespace zenith::actors {
 
 inline caf::error unused() { return to_caf({errc::unsupported, "not by this stand-in"}); }
 
-/// Says its version and its tags, hands on what receivers tell it, and refuses the rest.
-inline supervisor_actor::behavior_type stand_in_supervisor(
-    supervisor_actor::pointer, std::function<void(std::string)> on_problem) {
+/// Says its version and its tags, keeps everything, hands on what receivers tell it, says whether
+/// an idle timeline may end, and refuses the rest.
+inline supervisor_actor::behavior_type supervisor_that_lets_go(
+    supervisor_actor::pointer, std::function<void(std::string)> on_problem,
+    std::function<bool(const timeline_status&)> may_leave) {
   using text = std::string;
   return {
       [](status_atom) {
@@ -46,7 +48,32 @@ inline supervisor_actor::behavior_type stand_in_supervisor(
       [=](stream_atom, const text&, const text& problem) { on_problem(problem); },
       [](plan_atom, const text&, uint32_t, lsn) -> caf::result<lsn> { return unused(); },
       [](watch_atom) {},
+      [](gc_atom, bool) -> caf::result<gc_reply> { return unused(); },
+      [](compact_atom, const text&) -> caf::result<gc_reply> { return unused(); },
+      [](window_atom, const text&, const text&, const text&) -> caf::result<text> {
+        return unused();
+      },
+      [](keep_atom, const text&) {
+        kept_states all;
+        all.window.time_us = repository::retention_window::unlimited;
+        all.needed = std::make_shared<const repository::needed_states>(
+            std::span<const repository::timeline_metadata>{},
+            std::span<const repository::timeline_point>{});
+        return kept_states_ptr{std::make_shared<const kept_states>(all)};
+      },
+      [](unsettled_atom) -> caf::result<unsettled_ptr> { return unused(); },
+      [=](leave_atom, const timeline_status& last) { return may_leave(last); },
+      [](collect_atom) {},
+      [](merge_atom) {},
+      [](sweep_atom) {},
   };
+}
+
+/// The same, which lets no timeline end.
+inline supervisor_actor::behavior_type stand_in_supervisor(
+    supervisor_actor::pointer self, std::function<void(std::string)> on_problem) {
+  return supervisor_that_lets_go(self, std::move(on_problem),
+                                 [](const timeline_status&) { return false; });
 }
 
 }  // namespace zenith::actors

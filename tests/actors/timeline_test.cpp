@@ -129,7 +129,7 @@ TEST_F(timeline_fixture, those_who_wait_are_told_when_it_ends) {
   const auto point = actors.ask<point_found>(
       opened, point_atom::value, point_query{repository::point_kind::end, made.start() + 64, {}});
   actors.settle();
-  actors.ask<lsn>(opened, close_atom::value);
+  actors.ask<lsn>(opened, close_atom::value, closing::write);
   actors.settle();
   expect_told(*waiter, errc::unavailable, "closing");
   ASSERT_TRUE(answer->has_value() && point->has_value());
@@ -250,7 +250,7 @@ TEST_F(timeline_fixture, closing_makes_all_durable) {
   // The close comes before the sync that the WAL asks for.
   const lsn at = made.end();
   send_wal(opened, window, at, made.grow(2));
-  const auto closed = actors.ask<lsn>(opened, close_atom::value);
+  const auto closed = actors.ask<lsn>(opened, close_atom::value, closing::write);
   const auto ended = actors.watch(opened);
   ASSERT_TRUE(closed->has_value() && closed->value());
   EXPECT_EQ(**closed, made.end());

@@ -37,6 +37,20 @@ TEST(receiver_window, wakes_its_reader_at_each_change_until_it_is_cleared) {
   window.clear();
 }
 
+TEST(receiver_window, wakes_its_reader_where_it_has_to_pause_and_where_it_may_go_on) {
+  receiver_window window;
+  window.set_paused(false);
+  EXPECT_FALSE(is_readable(window.descriptor()));
+  for (const bool paused : {true, false}) {
+    window.set_paused(paused);
+    EXPECT_TRUE(is_readable(window.descriptor()));
+    EXPECT_EQ(window.is_paused(), paused);
+    window.clear();
+    window.set_paused(paused);
+    EXPECT_FALSE(is_readable(window.descriptor()));
+  }
+}
+
 TEST(receiver_window, counts_what_the_server_wrote_and_is_not_durable_here) {
   receiver_window window;
   EXPECT_EQ(window.lag_bytes(), 0u);

@@ -112,6 +112,9 @@ TEST(command_line, wrong_usage_is_code_2_with_one_line_and_no_output) {
                                              {"init", "--wal-segsize", "3"},
                                              {"init", "--wal-segsize", "2048"},
                                              {"completion", "tcsh"},
+                                             {"layer"},
+                                             {"layer", "dump"},
+                                             {"layer", "dump", "file", "--keys", "--blocks"},
                                              {"help", "nothing"}}) {
     const only_text text = refused(words);
     EXPECT_EQ(text.exit_code, 2) << words[0];
@@ -125,6 +128,7 @@ TEST(command_line, an_unknown_command_suggests_the_nearest) {
   EXPECT_NE(refused({"brnch"}).errors.find("did you mean 'branch'?"), std::string::npos);
   EXPECT_NE(refused({"--repo", "status", "stats"}).errors.find("'status'"), std::string::npos);
   EXPECT_NE(refused({"pg", "crate"}).errors.find("did you mean 'create'?"), std::string::npos);
+  EXPECT_NE(refused({"layer", "dmp"}).errors.find("did you mean 'dump'?"), std::string::npos);
   EXPECT_EQ(refused({"xyzzy"}).errors.find("did you mean"), std::string::npos);
 }
 
@@ -132,7 +136,8 @@ TEST(command_line, help_and_version_are_no_failures) {
   EXPECT_EQ(refused({"--version"}).output, "zenith " ZENITH_VERSION "\n");
   const std::string front = refused({"help"}).output;
   EXPECT_EQ(refused({"--help"}).output, front);
-  for (const char* name : {"init", "start", "branch", "tag", "pg", "export", "verify", "config"}) {
+  for (const char* name :
+       {"init", "start", "branch", "tag", "pg", "export", "verify", "check", "config"}) {
     const only_text text = refused({"help", name});
     EXPECT_EQ(text.exit_code, 0);
     EXPECT_NE(text.output.find(std::string("Usage: zenith ") + name), std::string::npos);

@@ -34,5 +34,6 @@ void add_real_records(corpus& into);
 void add_messages(corpus& into);
 void add_wal_streams(corpus& into);
 void add_stored(corpus& into);
+void add_layer_files(corpus& into);
 
 }  // namespace zenith::fuzz

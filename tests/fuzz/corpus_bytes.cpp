@@ -173,6 +173,7 @@ void add_wal_streams(corpus& into) {
 }
 
 void add_stored(corpus& into) {
+  add_layer_files(into);
   page p;
   store(p.begin() + 12, std::array<uint16_t, 4>{28, 8100, 8192, 0x2004});
   store(p.begin() + 24, uint32_t{8100u | 1u << 15 | 92u << 17});

@@ -1,5 +1,7 @@
 // stored: what lies in files and images: pages told apart and masked, images put back into pages,
-// the small files of a data directory, all from any bytes.
+// the small files of a data directory, layer files, all from any bytes.
+#include "storage/layers/delta_layer.hpp"
+#include "storage/layers/image_layer.hpp"
 #include "storage/postgres/checkpoint.hpp"
 #include "storage/postgres/control_file.hpp"
 #include "storage/postgres/mask.hpp"
@@ -9,7 +11,9 @@
 #include "storage/postgres/relation_map.hpp"
 #include "tests/fuzz/demand.hpp"
 #include "tests/fuzz/guarded.hpp"
+#include "tests/fuzz/layer_case.hpp"
 #include "tests/fuzz/redo_case.hpp"
+#include "tests/support/memory_file_system.hpp"
 
 namespace {
 
@@ -80,18 +84,62 @@ void run_image(input_reader& in) {
   if (restored) demand(first->data == second->data, "the whole page is the image's");
 }
 
+/// Reads all that a layer gives, in every way.
+template <class Layer>
+void read_layer(const Layer& layer) {
+  const key last{key_kind::transaction_ends, ~0u, ~0u, ~0u, 3, ~0u};
+  const auto cursor = layer.cursor(key{}, last, lsn::max());
+  layers::version_entry entry;
+  std::optional<std::pair<key, lsn>> before;
+  for (auto more = cursor->next(entry); more && *more; more = cursor->next(entry)) {
+    demand(!before || before->first < entry.k ||
+               (before->first == entry.k && before->second > entry.at),
+           "a cursor gives versions in order");
+    before.emplace(entry.k, entry.at);
+    layers::key_history history;
+    (void)layer.collect(entry.k, {}, entry.at, history);
+    for (const auto& record : history.records)
+      demand(record.start < record.end, "a record has a size");
+  }
+  const auto none = [](const key&) {};
+  (void)layer.list(key{}, last, lsn::max(), none);
+  (void)layer.first_later_than(0, lsn::max());
+  (void)layer.newest_time(lsn::max());
+  const size_t size = layer.file().description().key_size_bytes;
+  (void)layer.file().visit(bytes(size), bytes(size, std::byte{0xFF}),
+                           [](const auto&) { return true; });
+}
+
+/// A layer file: with sizes, places and checksums put right, or as it came.
+void run_layer(byte_view input, bool repair) {
+  const path name = "/layer";
+  testing::memory_file_system files;
+  {
+    const bytes contents = repair ? layer_file_of(input) : copy_of(input);
+    const auto file = files.open(name, open_mode::create_new);
+    demand(file.has_value() && (*file)->write(0, contents).has_value(), "there is a file");
+  }
+  layers::block_cache cache(100'000);
+  const uint64_t number = layers::block_file_reader::new_cache_file();
+  if (const auto delta = layers::delta_layer::open(files, name, cache, number)) read_layer(**delta);
+  if (const auto image = layers::image_layer::open(files, name, cache, number)) read_layer(**image);
+}
+
 }  // namespace
 
-// u8: 0 a page, 1 a control file, 2 a relation map, 3 a checkpoint, from 4 to 7 an image; bit 7:
-// with the CRC as it came.
+// u8: 0 a page, 1 a control file, 2 a relation map, 3 a checkpoint, from 4 to 6 an image, 7 a layer
+// file (layer_case.hpp); bit 7: with checksums as they came.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   input_reader in(as_view(data, size));
   const auto which = in.take<uint8_t>();
-  if ((which & 7) >= 4)
+  const bool repair = (which & 0x80) == 0;
+  if ((which & 7) == 7)
+    run_layer(in.rest(), repair);
+  else if ((which & 7) >= 4)
     run_image(in);
   else if ((which & 3) == 0)
     run_page(in);
   else
-    run_file(which & 3, in.rest(), (which & 0x80) == 0);
+    run_file(which & 3, in.rest(), repair);
   return 0;
 }

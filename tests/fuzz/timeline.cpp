@@ -67,8 +67,7 @@ void run(byte_view input) {
   static const auto base = make_base();
   const auto made = timeline_case::read(input);
   auto layer = std::make_shared<layers::memory_layer>(case_base_end);
-  layers::ingestor ingestor(layer, base, std::make_shared<layers::commit_index>(),
-                            [](const wal::raw_record&, const error&) {});
+  layers::ingestor ingestor(layer, base, [](const wal::raw_record&, const error&) {});
   static guarded_memory memory(4 * 1024 * 1024);
   lsn now = case_base_end;
   size_t bytes_in = 0;

@@ -4,14 +4,17 @@
 namespace zenith::fuzz {
 
 wal_writer::wal_writer(wal::wal_identity identity, lsn start)
-    : identity_(identity), begin_(pg::wal_page_start(start)), previous_(begin_ - 8) {
+    : wal_writer(identity, start, pg::wal_page_start(start) - 8, pg_timeline{1}) {}
+
+wal_writer::wal_writer(wal::wal_identity identity, lsn start, lsn previous, pg_timeline number)
+    : identity_(identity), begin_(pg::wal_page_start(start)), previous_(previous), number_(number) {
   if (start == begin_) return;
   begin_page(0, 0);
   out_.resize(std::max<size_t>(start - begin_, out_.size()));
 }
 
 void wal_writer::begin_page(uint32_t remaining_bytes, uint16_t more_flags) {
-  auto header = pg::encode_page_header(end(), pg_timeline{1}, remaining_bytes, identity_.system,
+  auto header = pg::encode_page_header(end(), number_, remaining_bytes, identity_.system,
                                        identity_.segment_size_bytes);
   store(header.data() + 2, static_cast<uint16_t>(load<uint16_t>(header.data() + 2) | more_flags));
   out_.insert(out_.end(), header.begin(), header.end());
@@ -23,9 +26,10 @@ lsn wal_writer::begin_record() {
   return end();
 }
 
-bytes wal_writer::make(uint8_t rmgr, uint8_t info, byte_view body) const {
+bytes wal_writer::make(uint8_t rmgr, uint8_t info, byte_view body, uint32_t xid) const {
   pg::wal_record_header header{
       .total_length_bytes = static_cast<uint32_t>(sizeof(pg::wal_record_header) + body.size()),
+      .xid = xid,
       .previous = previous_.value(),
       .info = info,
       .rmgr = rmgr};
@@ -47,9 +51,9 @@ void wal_writer::put(byte_view raw) {
   }
 }
 
-void wal_writer::append(uint8_t rmgr, uint8_t info, byte_view body) {
+void wal_writer::append(uint8_t rmgr, uint8_t info, byte_view body, uint32_t xid) {
   const lsn start = begin_record();
-  const bytes raw = make(rmgr, info, body);
+  const bytes raw = make(rmgr, info, body, xid);
   put(raw);
   records_.push_back({start, raw.size()});
   previous_ = start;
@@ -57,7 +61,7 @@ void wal_writer::append(uint8_t rmgr, uint8_t info, byte_view body) {
 
 void wal_writer::append_torn(uint8_t rmgr, byte_view body) {
   const lsn start = begin_record();
-  const bytes raw = make(rmgr, 0, body);
+  const bytes raw = make(rmgr, 0, body, 0);
   if (raw.size() <= left_in_page()) return;
   put(byte_view{raw}.first(left_in_page()));
   begin_page(0, pg::wal_page_first_is_overwrite_contrecord);

@@ -15,7 +15,7 @@ class golden_layers : public ::testing::TestWithParam<std::string> {
  protected:
   static layers::ingestor ingestor_into(std::shared_ptr<memory_layer> layer,
                                         std::vector<layer_reference> below) {
-    return {std::move(layer), std::move(below), nullptr,
+    return {std::move(layer), std::move(below),
             [](const wal::raw_record& record, const error& cause) {
               ADD_FAILURE() << to_string(record.start) << ": " << cause.message;
             }};

@@ -6,9 +6,11 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "storage/io/file_system.hpp"
 #include "storage/postgres/page_kind.hpp"
 #include "tests/golden/scenarios.hpp"
 #include "tests/golden/stock_cluster.hpp"
+#include "tests/support/golden_layers.hpp"
 
 namespace zenith::testing {
 namespace {
@@ -131,16 +133,30 @@ class maker {
   bytes packed_;
 };
 
+/// Layer files of the format's newest version.
+void make_layers(const fs::path& folder) {
+  file_system& files = posix_file_system();
+  if (const auto made = write_golden_delta(files, folder / "delta-2.delta"); !made)
+    throw std::runtime_error(made.error().message);
+  if (const auto made = write_golden_image(files, folder / "image-2.image"); !made)
+    throw std::runtime_error(made.error().message);
+}
+
 }  // namespace
 }  // namespace zenith::testing
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::cerr << "usage: make_golden FOLDER [SCENARIO...]\n";
+    std::cerr << "usage: make_golden FOLDER [SCENARIO...]\n"
+                 "       make_golden FOLDER layers\n";
     return 2;
   }
   try {
     std::filesystem::create_directories(argv[1]);
+    if (argc == 3 && std::string(argv[2]) == "layers") {
+      zenith::testing::make_layers(argv[1]);
+      return 0;
+    }
     zenith::testing::maker maker(argv[1]);
     const std::set<std::string> wanted(argv + 2, argv + argc);
     for (const auto& recipe : zenith::testing::golden_recipes())

@@ -186,7 +186,7 @@ golden_replay::golden_replay(const golden_scenario& scenario, const change_recor
       layer_(std::make_shared<layers::memory_layer>(scenario.start)) {
   base_->at = scenario.start;
   base_->values = golden_base_values();
-  layers::ingestor ingestor(layer_, {{base_, lsn::max()}}, nullptr,
+  layers::ingestor ingestor(layer_, {{base_, lsn::max()}},
                             [this](const wal::raw_record& record, const error& cause) {
                               failures_.push_back(to_string(record.start) + ": " + cause.message);
                             });

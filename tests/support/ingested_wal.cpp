@@ -33,7 +33,6 @@ ingested_wal ingest_wal(const std::filesystem::path& base, const std::filesystem
   layers::ingestor ingestor{
       into.layer,
       {{into.base.layer, cluster.base}},
-      std::make_shared<layers::commit_index>(),
       [](const wal::raw_record& record, const error& cause) {
         throw std::runtime_error(fmt::format("{}: {}", to_string(record.start), cause.message));
       }};

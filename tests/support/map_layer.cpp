@@ -8,8 +8,7 @@ result<void> map_layer::collect(const key& k, lsn after, lsn until,
   if (at <= after || at > until) return {};
   const auto found = values.find(k);
   if (found == values.end()) return {};
-  history.state = layers::key_history::state_kind::value;
-  history.value = found->second;
+  history.end_with_value(at, found->second);
   return {};
 }
 

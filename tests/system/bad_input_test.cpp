@@ -110,8 +110,6 @@ TEST(bad_input, what_comes_in_a_later_version_says_so) {
   EXPECT_FALSE(fs::exists(repository.directory()));
   repository.run_ok({"init"});
   expect_refusal(repository.run({"import", "a", "--from", "host=x"}), {"later version"});
-  expect_refusal(repository.run({"gc"}), {"later version"});
-  expect_refusal(repository.run({"compact", "main"}), {"later version"});
 }
 
 TEST(bad_input, a_place_that_the_database_user_cannot_reach) {

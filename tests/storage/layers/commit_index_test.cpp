@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <random>
 
 namespace zenith::layers {
@@ -60,21 +59,29 @@ TEST(commit_index, agrees_with_a_search_from_the_start) {
   }
 }
 
-TEST(commit_index, of_an_ancestor_only_what_ended_before_the_branch_counts) {
-  const auto parent = std::make_shared<commit_index>();
-  parent->append(10, lsn{100}, lsn{108});
-  parent->append(20, lsn{200}, lsn{208});
-  parent->append(30, lsn{300}, lsn{308});
-  const auto child = std::make_shared<commit_index>();
-  child->append(25, lsn{208}, lsn{216});
-  const std::vector<commit_index_reference> chain{{child, lsn::max()}, {parent, lsn{208}}};
-  EXPECT_EQ(first_later_than(chain, 5)->start, lsn{100});
-  EXPECT_EQ(first_later_than(chain, 15)->start, lsn{200});
-  EXPECT_EQ(first_later_than(chain, 20)->start, lsn{208});
-  EXPECT_FALSE(first_later_than(chain, 25));
-  EXPECT_EQ(newest_time(chain, lsn::max()), 25);
-  EXPECT_EQ(newest_time(chain, lsn{210}), 20);
-  EXPECT_FALSE(newest_time(chain, lsn{50}));
+TEST(commit_index, batches_hold_all_that_ended_up_to_an_lsn) {
+  commit_index index;
+  for (uint64_t i = 1; i <= 1300; ++i)
+    index.append(static_cast<int64_t>(i % 7 == 0 ? i - 5 : i), lsn{i * 16}, lsn{i * 16 + 8});
+  const auto batches = index.batches(lsn{1200 * 16 + 8});
+  ASSERT_EQ(batches.size(), 3u);
+  uint64_t i = 0;
+  int64_t newest = no_time;
+  for (const auto& one : batches) {
+    const auto batch = decode_transaction_ends(one.encoded);
+    ASSERT_TRUE(batch) << batch.error().message;
+    EXPECT_EQ(one.first_end, batch->ends.front().end);
+    EXPECT_EQ(batch->newest_before, newest);
+    for (const transaction_end& end : batch->ends) {
+      ++i;
+      EXPECT_EQ(end.start, lsn{i * 16});
+      EXPECT_EQ(end.end, lsn{i * 16 + 8});
+    }
+    newest = batch->newest();
+    EXPECT_EQ(newest, index.newest_time(batch->ends.back().end));
+  }
+  EXPECT_EQ(i, 1200u);
+  EXPECT_TRUE(index.batches(lsn{23}).empty());
 }
 
 }  // namespace

@@ -141,7 +141,7 @@ class image_check : public ::testing::Test {
 
   /// Ingests everything with checking on.
   void ingest_all() {
-    ingestor ingest(layer_, {{base_, lsn::max()}}, nullptr,
+    ingestor ingest(layer_, {{base_, lsn::max()}},
                     [](const wal::raw_record& record, const error& cause) {
                       ADD_FAILURE() << to_string(record.start) << ": " << cause.message;
                     });
@@ -192,7 +192,7 @@ TEST_F(image_check, gives_the_same_with_room_for_one_page_only) {
   };
   image_checker checker(layer_, newest(), 1,
                         [this](const std::string& what) { told_.push_back(what); });
-  ingestor ingest(layer_, {{base_, lsn::max()}}, nullptr, nullptr);
+  ingestor ingest(layer_, {{base_, lsn::max()}}, nullptr);
   for (const owned_record& one : records_) {
     ASSERT_TRUE(ingest.ingest({one.start, one.end, one.data}));
     checker.check(decoded(one));
@@ -201,6 +201,29 @@ TEST_F(image_check, gives_the_same_with_room_for_one_page_only) {
   EXPECT_EQ(told_, std::vector<std::string>{});
   EXPECT_GT(checker.counts().checked, 1000u);
   EXPECT_EQ(checker.counts().mismatches + checker.counts().failures, 0u);
+}
+
+TEST_F(image_check, goes_on_over_layers_from_what_it_knows) {
+  const place changed = find_in_images("needle");
+  bytes& raw = records_[changed.record].data;
+  raw[changed.in_record] ^= std::byte{0x20};
+  record_builder::set_crc(raw);
+  std::vector<layer_reference> below{{base_, lsn::max()}};
+  ingestor ingest(layer_, below, nullptr);
+  ingest.check_images([this](const std::string& what) { told_.push_back(what); });
+  size_t left = 0;
+  for (const owned_record& one : records_) {
+    if (++left % 50 == 0) {
+      below.insert(below.begin(), {layer_, lsn::max()});
+      layer_ = std::make_shared<memory_layer>(layer_->published());
+      ingest.continue_in(layer_, below);
+    }
+    ASSERT_TRUE(ingest.ingest({one.start, one.end, one.data}));
+  }
+  // The changed byte and the next image of its page, as in one layer.
+  EXPECT_EQ(told_.size(), 2u);
+  EXPECT_EQ(ingest.images().mismatches, 2u);
+  EXPECT_EQ(ingest.images().failures, 0u);
 }
 
 TEST_F(image_check, finds_a_byte_changed_in_an_image_there_and_where_the_next_image_disagrees) {
@@ -268,7 +291,7 @@ TEST_F(image_check, tells_what_redo_cannot_make_and_goes_on_from_the_image) {
 TEST_F(image_check, is_not_done_where_nobody_asked_for_it) {
   const place changed = find_in_images("needle");
   records_[changed.record].data[changed.in_record] ^= std::byte{0x20};
-  ingestor ingest(layer_, {{base_, lsn::max()}}, nullptr, nullptr);
+  ingestor ingest(layer_, {{base_, lsn::max()}}, nullptr);
   for (const owned_record& one : records_)
     ASSERT_TRUE(ingest.ingest({one.start, one.end, one.data}));
   EXPECT_EQ(ingest.images().checked, 0u);

@@ -113,10 +113,8 @@ class ingestor_test : public ::testing::Test {
   lsn now_{1000};
   std::shared_ptr<memory_layer> layer_ = std::make_shared<memory_layer>(lsn{1000});
   std::vector<layer_reference> base_ = base();
-  std::shared_ptr<commit_index> commits_ = std::make_shared<commit_index>();
   std::vector<std::string> told_;
-  ingestor ingestor_{layer_, base_, commits_,
-                     [this](const wal::raw_record& record, const error& e) {
+  ingestor ingestor_{layer_, base_, [this](const wal::raw_record& record, const error& e) {
                        told_.push_back(to_string(record.start) + " " + e.message);
                      }};
 };
@@ -272,11 +270,11 @@ TEST_F(ingestor_test, a_commit_is_found_by_its_time_with_start_and_end) {
   const lsn start = now_;
   const lsn end = ingest(commit_record(1'000'000, 700));
   EXPECT_EQ(told_, std::vector<std::string>{});
-  const auto found = commits_->first_later_than(999'999, lsn::max());
+  const auto found = layer_->first_later_than(999'999, lsn::max()).value();
   ASSERT_TRUE(found);
   EXPECT_EQ(found->start, start);
   EXPECT_EQ(found->end, end);
-  EXPECT_EQ(commits_->newest_time(end), 1'000'000);
+  EXPECT_EQ(layer_->newest_time(end).value(), 1'000'000);
 }
 
 TEST_F(ingestor_test, a_transaction_id_moves_the_counter_on_and_its_status_page_begins) {
@@ -315,6 +313,49 @@ TEST_F(ingestor_test, a_record_of_a_block_that_no_fork_has_spoils_no_copied_data
   const auto read = seen().read_page(copy, fork_number::main, 3, now_, p);
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(p.data[5000], std::byte{'a'});
+}
+
+TEST_F(ingestor_test, goes_on_in_a_new_layer_over_the_one_that_was_ended) {
+  const lsn first = ingest(image_record(3, 'a'));
+  const auto ended = layer_;
+  const size_t versions = ended->versions();
+  layer_ = std::make_shared<memory_layer>(first);
+  base_.insert(base_.begin(), {ended, first});
+  ingestor_.continue_in(layer_, base_);
+  const lsn second = ingest(image_record(1, 'b'));
+  EXPECT_EQ(ended->versions(), versions);
+  EXPECT_EQ(ended->published(), first);
+  EXPECT_EQ(layer_->published(), second);
+  const view both({{layer_, second}, base_[0], base_[1]}, lsn{1000}, second);
+  // The fork did not become shorter: its size was known from below.
+  EXPECT_EQ((*both.relation(table, fork_number::main, second))->blocks(), 4u);
+  EXPECT_EQ(ingestor_.ingest({first - 8, second + 8, image_record(1, 'c')}).error().code,
+            errc::invalid_argument);
+}
+
+TEST_F(ingestor_test, a_layer_that_it_has_left_is_not_held) {
+  const lsn first = ingest(image_record(1, 'a'));
+  const std::weak_ptr<memory_layer> left = layer_;
+  layer_ = std::make_shared<memory_layer>(first);
+  ingestor_.continue_in(layer_, base_);
+  EXPECT_TRUE(left.expired());
+}
+
+TEST_F(ingestor_test, times_of_transactions_never_fall_over_layers) {
+  const lsn first = ingest(commit_record(2'000'000, 700));
+  const auto ended = layer_;
+  layer_ = std::make_shared<memory_layer>(first);
+  ingestor_.continue_in(layer_, {{ended, lsn::max()}, base_[0]});
+  const lsn second = ingest(commit_record(1'000'000, 701));
+  EXPECT_EQ(layer_->newest_time(second).value(), 2'000'000);
+
+  // One that begins over layers that hold some looks for the newest there.
+  const auto above = std::make_shared<memory_layer>(second);
+  ingestor next(above, {{layer_, lsn::max()}, {ended, lsn::max()}, base_[0]}, nullptr);
+  const bytes raw = commit_record(1'500'000, 702);
+  const lsn third = (second + raw.size()).aligned();
+  ASSERT_TRUE(next.ingest({second, third, raw}));
+  EXPECT_EQ(above->newest_time(third).value(), 2'000'000);
 }
 
 TEST_F(ingestor_test, record_bytes_are_kept_only_where_a_key_refers_to_them) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 #include <thread>
 
@@ -156,6 +157,103 @@ TEST(memory_layer, a_record_larger_than_a_chunk_is_kept_whole) {
   put_record(layer, block_key(1), lsn{16}, lsn{24}, "small again");
   EXPECT_EQ(texts(history_of(layer, block_key(1), lsn{}, lsn{24})),
             (std::vector<std::string>{"small again", large, "small"}));
+}
+
+TEST(memory_layer, one_that_holds_nothing_takes_a_few_hundred_bytes) {
+  memory_layer layer(lsn{100});
+  EXPECT_LE(sizeof(layer), 512u);
+  EXPECT_EQ(layer.size_bytes(), sizeof(layer));
+  put_record(layer, block_key(1), lsn{100}, lsn{200}, "r");
+  layer.publish(lsn{200});
+  EXPECT_LE(layer.size_bytes(), 4096u);
+}
+
+TEST(memory_layer, its_memory_grows_with_what_it_holds) {
+  memory_layer layer(lsn{0});
+  size_t held = 0;
+  for (uint64_t i = 0; held < 8 * arena::chunk_size_bytes; ++i) {
+    put_record(layer, block_key(static_cast<block_number>(i / 4)), lsn{i * 8}, lsn{i * 8 + 8},
+               std::string(100, 'r'));
+    held += 100 + 16 + 16;
+    ASSERT_LE(layer.size_bytes(), 4 * held + 4096);
+  }
+}
+
+struct told {
+  key k;
+  lsn at;
+  version_kind kind;
+  std::string data;
+  lsn other;  // a record's start, the LSN of a copy's source
+
+  bool operator==(const told&) const = default;
+};
+
+std::vector<told> told_by(const memory_layer& layer) {
+  std::vector<told> all;
+  const auto cursor = layer.cursor();
+  for (version_entry one;;) {
+    const auto more = cursor->next(one);
+    EXPECT_TRUE(more);
+    if (!more || !*more) return all;
+    const lsn other = one.is_record() ? one.record_start : one.source_at;
+    if (one.kind == version_kind::copy) EXPECT_EQ(one.source, block_key(77));
+    all.push_back({one.k, one.at, one.kind, std::string(as_text(one.data)), other});
+  }
+}
+
+TEST(memory_layer, its_cursor_goes_by_key_and_from_the_newest_version) {
+  memory_layer layer(lsn{100});
+  put_record(layer, block_key(7), lsn{100}, lsn{200}, "one", record_effect::initialises);
+  layer.put_value(key::two_phase(9), lsn{200}, as_bytes("x"));
+  put_record(layer, block_key(7), lsn{200}, lsn{300}, "two");
+  layer.put_absent(key::two_phase(9), lsn{300});
+  layer.put_copy(block_key(2), lsn{300}, block_key(77), lsn{250});
+  layer.put_transaction_end(5000, lsn{200}, lsn{300});
+  layer.publish(lsn{300});
+  put_record(layer, block_key(7), lsn{300}, lsn{400}, "not published");
+  layer.put_value(key::next_oid(), lsn{400}, as_bytes("neither"));
+  layer.put_transaction_end(6000, lsn{300}, lsn{400});
+  auto all = told_by(layer);
+  ASSERT_EQ(all.size(), 6u);
+  const auto batch = decode_transaction_ends(as_bytes(all.back().data));
+  ASSERT_TRUE(batch);
+  EXPECT_EQ(batch->ends, (std::vector<transaction_end>{{5000, lsn{200}, lsn{300}}}));
+  all.back().data.clear();
+  EXPECT_EQ(all, (std::vector<told>{
+                     {key::two_phase(9), lsn{300}, version_kind::absent, "", {}},
+                     {key::two_phase(9), lsn{200}, version_kind::value, "x", {}},
+                     {block_key(2), lsn{300}, version_kind::copy, "", lsn{250}},
+                     {block_key(7), lsn{300}, version_kind::changes, "two", lsn{200}},
+                     {block_key(7), lsn{200}, version_kind::initialises, "one", lsn{100}},
+                     {key::transaction_ends(300), lsn{300}, version_kind::value, "", {}},
+                 }));
+}
+
+TEST(memory_layer, its_cursor_gives_what_a_sorted_list_of_all_puts_has) {
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE(seed);
+  std::mt19937 random(seed);
+  memory_layer layer(lsn{0});
+  std::vector<told> expected;
+  uint64_t at = 0;
+  for (int i = 0; i < 4'000; ++i) {
+    const relation_id relation{1663, 5, 16384 + static_cast<uint32_t>(random() & 3)};
+    key k = key::block(relation, all_forks[random() & 3],
+                       static_cast<block_number>((random() & 255) << (random() & 24)));
+    if (random() % 8 == 0) k = key::size(relation, fork_number::main);
+    if (random() % 8 == 0) k = key::slru(slru_kind::xact, random() & 7);
+    // Of one record the last value for a key counts.
+    at += 8 * (random() & 1);
+    const std::string value = std::to_string(i);
+    layer.put_value(k, lsn{at + 8}, as_bytes(value));
+    std::erase_if(expected, [&](const told& one) { return one.k == k && one.at == lsn{at + 8}; });
+    expected.push_back({k, lsn{at + 8}, version_kind::value, value, {}});
+  }
+  layer.publish(lsn{at + 8});
+  std::sort(expected.begin(), expected.end(),
+            [](const told& a, const told& b) { return a.k != b.k ? a.k < b.k : b.at < a.at; });
+  EXPECT_EQ(told_by(layer), expected);
 }
 
 // Run under ThreadSanitizer to judge the memory order as well.

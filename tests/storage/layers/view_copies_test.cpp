@@ -139,7 +139,7 @@ TEST_F(view_of_copies, tells_the_image_that_a_page_and_its_copies_begin_with) {
   const auto letter_at = [&](const relation_id& relation, lsn at) {
     const auto image = v.first_image(relation, main, 3, at);
     EXPECT_TRUE(image) << image.error().message;
-    return image && *image ? static_cast<char>((*image)->data[6000]) : '-';
+    return image && *image ? static_cast<char>((*image)->image.data[6000]) : '-';
   };
   EXPECT_EQ(letter_at(table, empty), '-');
   EXPECT_EQ(letter_at(table, old_image), 'a');

@@ -30,10 +30,10 @@ inline page page_of(char letter) {
 }
 
 /// A record with a whole page.
-inline bytes image_record(block_number block, char letter) {
+inline bytes image_record(block_number block, char letter, const relation_id& of = table) {
   const page p = page_of(letter);
   record_builder builder(pg::resource_manager::xlog, 0xB0);
-  builder.add({.relation = table,
+  builder.add({.relation = of,
                .number = block,
                .full_page = record_builder::image{bytes(p.data.begin(), p.data.end()), 0, 0,
                                                   zenith::testing::image_apply}});
@@ -41,13 +41,14 @@ inline bytes image_record(block_number block, char letter) {
 }
 
 /// A Generic record that writes one letter at an offset of a page (generic_xlog.c, applyPageRedo).
-inline bytes letter_record(block_number block, uint16_t offset, char letter) {
+inline bytes letter_record(block_number block, uint16_t offset, char letter,
+                           const relation_id& of = table) {
   bytes delta(5);
   store(delta.data(), offset);
   store(delta.data() + 2, uint16_t{1});
   delta[4] = static_cast<std::byte>(letter);
   return record_builder(pg::resource_manager::generic, 0)
-      .add({.relation = table, .number = block, .data = delta})
+      .add({.relation = of, .number = block, .data = delta})
       .finish();
 }
 

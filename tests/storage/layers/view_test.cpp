@@ -109,8 +109,10 @@ TEST_F(view_test, a_child_reads_its_ancestor_up_to_the_branch_and_then_its_own) 
   const lsn of_child =
       put_into(*child, block_key(3), letter_record(3, 5000, 'c'), record_effect::changes);
   const auto cache = std::make_shared<page_cache>(size_t{1} << 20);
-  const view parent_view({{layer_, of_parent}}, lsn{1000}, of_parent, cache);
-  const view child_view({{child, of_child}, {layer_, branch}}, lsn{1000}, of_child, cache);
+  const history_list histories = root_histories();
+  const view parent_view({{layer_, of_parent}}, lsn{1000}, of_parent, {cache, histories});
+  const view child_view({{child, of_child}, {layer_, branch}}, lsn{1000}, of_child,
+                        {cache, child_histories(histories, branch)});
   for (int round = 0; round < 2; ++round) {
     EXPECT_EQ(letters(read(parent_view, 3, of_parent)), "pa");
     EXPECT_EQ(letters(read(child_view, 3, of_child)), "ca");
@@ -135,7 +137,7 @@ TEST_F(view_test, cached_pages_equal_those_made_anew_at_every_lsn) {
       EXPECT_EQ(read(with, 3, at).data, read(without, 3, at).data) << to_string(at);
     }
   }
-  EXPECT_GT(cache->hits(), 0u);
+  EXPECT_GT(cache->pages.hits(), 0u);
 }
 
 TEST_F(view_test, a_page_read_again_where_nothing_changed_comes_from_the_cache) {
@@ -145,10 +147,10 @@ TEST_F(view_test, a_page_read_again_where_nothing_changed_comes_from_the_cache) 
   const auto cache = std::make_shared<page_cache>(size_t{1} << 20);
   const view v = seen(cache);
   read(v, 3, now_ - 1);
-  EXPECT_EQ(cache->misses(), 1u);
+  EXPECT_EQ(cache->pages.misses(), 1u);
   read(v, 3, now_);
-  EXPECT_EQ(cache->misses(), 1u);
-  EXPECT_EQ(cache->hits(), 1u);
+  EXPECT_EQ(cache->pages.misses(), 1u);
+  EXPECT_EQ(cache->pages.hits(), 1u);
 }
 
 TEST_F(view_test, a_scan_takes_pages_from_the_cache_and_puts_none_there) {
@@ -158,10 +160,10 @@ TEST_F(view_test, a_scan_takes_pages_from_the_cache_and_puts_none_there) {
   const view v = seen(cache);
   const view scan = v.for_scan();
   read(scan, 3, now_);
-  EXPECT_EQ(cache->size_bytes(), 0u);
+  EXPECT_EQ(cache->pages.size_bytes(), 0u);
   read(v, 4, now_);
   read(scan, 4, now_);
-  EXPECT_EQ(cache->hits(), 1u);
+  EXPECT_EQ(cache->pages.hits(), 1u);
 }
 TEST_F(view_test, values_and_keys_are_those_that_exist_at_the_lsn) {
   const lsn first = now_ + 8;

@@ -65,6 +65,14 @@ TEST(timeline_metadata, comes_back_as_written) {
   EXPECT_EQ(m.current_pg_timeline(), pg_timeline{2});
 }
 
+TEST(timeline_metadata, has_settings_in_its_file_only_where_it_has_some) {
+  timeline_metadata m = sample_timeline();
+  EXPECT_EQ(encode(m).find("settings"), std::string::npos);
+  m.settings = {{"history_window", "2d"}, {"history_size", "1GB"}};
+  EXPECT_EQ(*decode_timeline(encode(m)), m);
+  damage_everywhere(encode(m), decode_timeline);
+}
+
 TEST(other_metadata, comes_back_as_written) {
   const branch_metadata branch{sample_timeline().id};
   EXPECT_EQ(*decode_branch(encode(branch)), branch);

@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "storage/io/durable_file.hpp"
+#include "storage/repository/names.hpp"
 #include "tests/support/memory_file_system.hpp"
 
 namespace zenith::repository {
@@ -193,7 +195,7 @@ TEST_F(repository_fixture, tags_and_computes_keep_a_timeline_whose_branch_is_gon
   EXPECT_EQ(repo->resolve("t")->branch, "");
   ASSERT_TRUE(repo->delete_tag("t").has_value());
   ASSERT_TRUE(repo->remove_compute("c").has_value());
-  EXPECT_EQ(repo->garbage_timelines(), (std::vector{id_of(1), id_of(2)}));
+  EXPECT_EQ(repo->garbage_timelines(), (std::vector{id_of(2), id_of(1)}));
 }
 
 TEST_F(repository_fixture, a_branch_of_an_unknown_timeline_is_refused) {
@@ -245,6 +247,110 @@ TEST_F(repository_fixture, a_timeline_that_descends_from_nothing_or_itself_is_re
   reopen();
   EXPECT_EQ(code_of(repo->timeline(id_of(1))), errc::not_found);
   EXPECT_EQ(code_of(repo->timeline(id_of(2))), errc::corrupt);
+}
+
+TEST_F(repository_fixture, a_long_chain_has_small_files_and_its_whole_history) {
+  auto timeline = root_timeline();
+  ASSERT_TRUE(repo->create_branch("b0", timeline));
+  constexpr uint8_t depth = 200;
+  for (uint8_t i = 2; i < depth; ++i) {
+    // Each leaves where its parent began or later.
+    timeline = child_of(timeline, i, timeline.start + (i % 3) * 0x1000);
+    ASSERT_TRUE(repo->create_branch("b" + std::to_string(i), timeline));
+  }
+  reopen();
+  const auto found = repo->timeline(timeline.id);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(*found, timeline);
+  EXPECT_EQ(found->pg_timelines.size(), size_t{depth - 1});
+  const auto file = read_file(files, repo->timeline_directory(timeline.id) / "timeline.json");
+  ASSERT_TRUE(file);
+  EXPECT_LT(file->size(), 1024u);
+}
+
+TEST_F(repository_fixture, a_child_that_leaves_where_its_parents_pg_timeline_begins_has_both) {
+  auto root = root_timeline();
+  root.pg_timelines = {{pg_timeline{1}, root.start}};
+  ASSERT_TRUE(repo->create_branch("main", root));
+  const auto child = child_of(root, 2, root.start);
+  ASSERT_TRUE(repo->create_branch("child", child));
+  reopen();
+  EXPECT_EQ(repo->timeline(child.id), child);
+  EXPECT_EQ(repo->timelines().back().pg_timelines.size(), 1u);
+}
+
+TEST_F(repository_fixture, wal_before_a_timeline_is_one_small_part_for_each_ancestor) {
+  const auto root = root_timeline();
+  ASSERT_TRUE(repo->create_branch("main", root));
+  const auto child = child_of(root, 2, root.start + 0x1000);
+  ASSERT_TRUE(repo->create_branch("child", child));
+  const auto grandchild = child_of(child, 3, child.start + 0x1000);
+  ASSERT_TRUE(repo->create_branch("grandchild", grandchild));
+  EXPECT_EQ(repo->wal_before(root.id).value(), nullptr);
+  const auto before = repo->wal_before(grandchild.id).value();
+  EXPECT_EQ(before->end(), grandchild.start);
+  EXPECT_EQ(before->begin(), root.start_previous_record);
+  // What is held is shared.
+  EXPECT_EQ(repo->wal_before(grandchild.id).value(), before);
+  EXPECT_EQ(repo->wal_before(child.id).value().use_count(), 2);
+}
+
+TEST_F(repository_fixture, a_timeline_inherits_from_the_nearest_that_has_written) {
+  const auto root = root_timeline();
+  ASSERT_TRUE(repo->create_branch("main", root));
+  auto timeline = root;
+  for (uint8_t i = 2; i <= 6; ++i) {
+    timeline = child_of(timeline, i, root.start + 0x1000);
+    ASSERT_TRUE(repo->create_branch("b" + std::to_string(i), timeline));
+  }
+  EXPECT_EQ(repo->inherits_from(id_of(6)), id_of(1));
+  ASSERT_TRUE(files.create_directories(repo->wal_directory(id_of(3))));
+  EXPECT_EQ(repo->inherits_from(id_of(6)), id_of(3));
+  EXPECT_EQ(repo->inherits_from(id_of(3)), id_of(1));
+  ASSERT_TRUE(write_file_durably(files, repo->timeline_directory(id_of(5)) / "manifest", {}));
+  EXPECT_EQ(repo->inherits_from(id_of(6)), id_of(5));
+  EXPECT_FALSE(repo->inherits_from(id_of(1)));
+}
+
+TEST_F(repository_fixture, an_earlier_form_of_a_timelines_file_is_read) {
+  std::vector<timeline_metadata> chain{root_timeline()};
+  ASSERT_TRUE(repo->create_branch("b1", chain[0]));
+  for (uint8_t i = 2; i <= 5; ++i) {
+    chain.push_back(child_of(chain.back(), i, chain.back().start + 0x1000));
+    ASSERT_TRUE(repo->create_branch("b" + std::to_string(i), chain.back()));
+  }
+  // It names the ancestors' pg_timelines too.
+  for (const timeline_metadata& one : chain)
+    ASSERT_TRUE(write_metadata_file(files, repo->timeline_directory(one.id) / "timeline.json",
+                                    encode(one)));
+  reopen();
+  for (const timeline_metadata& one : chain) EXPECT_EQ(repo->timeline(one.id), one);
+}
+
+TEST_F(repository_fixture, pg_timelines_that_do_not_follow_the_ancestors_are_damage) {
+  auto root = root_timeline();
+  root.pg_timelines = {{pg_timeline{5}, lsn{0x1000028}}};
+  ASSERT_TRUE(repo->create_branch("main", root));
+  auto child = child_of(root, 2, lsn{0x2000000});
+  child.pg_timelines = {{pg_timeline{4}, lsn{0x2000000}}};
+  ASSERT_TRUE(repo->create_branch("child", child));
+  const auto found = repo->timeline(child.id);
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().code, errc::corrupt);
+}
+
+TEST_F(repository_fixture, names_among_many_exclude_each_other_as_the_rule_says) {
+  ASSERT_TRUE(repo->create_branch("main", root_timeline()));
+  const std::vector<std::string> names = {"a/b", "a-b", "a.b/c", "b", "c/d/e", "c/d-e", "ab"};
+  for (size_t i = 0; i < names.size(); ++i)
+    ASSERT_TRUE(repo->create_branch(
+        names[i], child_of(root_timeline(), static_cast<uint8_t>(i + 2), lsn{0x2000000})));
+  for (const std::string wanted :
+       {"a", "a/b", "a/b/c", "a/c", "a.b", "a.b/d", "b/x", "c", "c/d", "c/d/e/f", "c/e", "abc"}) {
+    const bool excluded = std::ranges::any_of(
+        names, [&](const std::string& taken) { return names_exclude(taken, wanted); });
+    EXPECT_EQ(!excluded, repo->check_new_name(wanted).has_value()) << wanted;
+  }
 }
 
 TEST_F(repository_fixture, a_temporary_file_is_no_name) {

@@ -100,7 +100,7 @@ class stream : public ::testing::Test {
   }
 
   testing::memory_file_system files_;
-  const path directory_ = "timeline";
+  const path directory_ = path("timelines") / "abababababababababababababababab";
   timeline_metadata metadata_;
 };
 
@@ -149,6 +149,27 @@ TEST_F(stream_with_a_switch_of_segments, that_stops_behind_it_goes_on_with_the_n
 
 TEST_F(stream_with_a_switch_of_segments, that_does_not_stop_goes_on_with_the_rest) {
   expect_going_on_after_the_switch(/*stops=*/false);
+}
+
+TEST_F(stream, goes_on_after_an_error_of_the_disk_only_when_it_was_opened_again) {
+  auto store = open();
+  const lsn from = must(store->begin_stream());
+  must(store->append(from, piece(from, from + 100'000)));
+  files_.fail_at(files_.operations(), testing::memory_file_system::fault::io_error);
+  ASSERT_FALSE(store->freeze());
+  const lsn durable = store->durable();
+  EXPECT_LT(durable, store->end());
+  const auto again = store->begin_stream();
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, errc::io);
+  EXPECT_EQ(must(store->freeze()), false);
+  EXPECT_EQ(store->durable(), durable);
+  store.reset();
+  store = open();
+  const lsn on = must(store->begin_stream());
+  EXPECT_GE(on, durable);
+  must(store->append(on, piece(on, wal().end)));
+  EXPECT_EQ(store->end(), wal().end);
 }
 
 TEST_F(stream, that_repeats_is_refused_whether_it_says_the_same_again_or_not) {

@@ -1,0 +1,313 @@
+// The supervisor's part in its timelines' layers: what is kept, who may end, collecting by hand.
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "actors/errors.hpp"
+#include "actors/layer_settings.hpp"
+#include "actors/supervisor.hpp"
+#include "actors/sweep.hpp"
+
+namespace zenith::actors {
+namespace {
+
+constexpr std::chrono::seconds sweep_pause_min{5};
+constexpr int sweep_pause_factor = 20;
+
+// Answers once all of a number of things are over.
+std::function<void()> when_all(size_t count, std::function<void()> done) {
+  auto left = std::make_shared<size_t>(count);
+  return [left, done] {
+    if (--*left == 0) done();
+  };
+}
+
+}  // namespace
+
+void supervisor::begin_layers() {
+  const config::settings& settings = parameters_.settings;
+  const auto shares = memory_shares_of(settings);
+  cache_ = std::make_shared<layers::page_cache>(shares.page_cache_bytes);
+  budget_ = layers::memory_budget::make(shares.layers_bytes);
+  registry_ = std::make_shared<layers::layer_files>(
+      *parameters_.files, names().directory() / "timelines",
+      layers::layer_files::limits{shares.block_cache_bytes,
+                                  static_cast<size_t>(settings.count("open_files_max"))});
+  background_parameters how;
+  how.workers = static_cast<size_t>(settings.count("background_jobs"));
+  how.stopping = stopping_;
+  background_ = spawn(background, how);
+  // What a crash left, and what was removed while no node ran.
+  sweep(sweep_mode::remove, [](const result<gc_reply>&) {});
+  schedule_collection();
+}
+
+void supervisor::schedule_collection() {
+  delayed_send(this, caf::timespan(parameters_.settings.duration("gc_interval")),
+               collect_atom::value);
+}
+
+layer_parameters supervisor::layer_parameters_of() {
+  const config::settings& settings = parameters_.settings;
+  layer_parameters how;
+  how.background = background_;
+  how.supervisor = actor_cast<supervisor_actor>(this);
+  how.budget = budget_;
+  how.open_age_max = settings.duration("open_layer_age");
+  how.idle_timeout =
+      std::max(settings.duration("timeline_idle_timeout"), settings.duration("view_lifetime"));
+  return how;
+}
+
+result<branch_base_ptr> supervisor::base_from_files(
+    const repository::timeline_metadata& timeline) const {
+  if (!timeline.ancestor) return nullptr;
+  ZENITH_TRY_ASSIGN(
+      const bool has_layers,
+      parameters_.files->exists(names().timeline_directory(timeline.id) / layers::manifest_name));
+  if (!has_layers) return nullptr;
+  auto base = std::make_shared<repository::branch_base>();
+  base->from = timeline.start;
+  ZENITH_TRY_ASSIGN(base->wal, names().wal_before(timeline.id));
+  repository::timeline_metadata root = timeline;
+  while (root.ancestor) {
+    ZENITH_TRY_ASSIGN(root, names().timeline(root.ancestor->timeline));
+  }
+  base->since = root.created_at;
+  return branch_base_ptr{base};
+}
+
+repository::retention_window supervisor::window_of(const timeline_id& id) const {
+  const auto metadata = names().timeline(id);
+  return metadata ? history_window_of(parameters_.settings, metadata->settings)
+                  : history_window_of(parameters_.settings, {});
+}
+
+kept_states_ptr supervisor::kept_of(const timeline_id& id) {
+  auto kept = std::make_shared<kept_states>();
+  kept->window = window_of(id);
+  // Of what is being looked for nobody knows yet where it lies.
+  if (finding_ != 0) kept->window.time_us = repository::retention_window::unlimited;
+  // Ten thousand branches are looked through when one comes or goes, not for each merge.
+  if (!needed_ || needed_as_of_ != names().changes()) {
+    needed_as_of_ = names().changes();
+    needed_ = std::make_shared<const repository::needed_states>(
+        repository::needed_states::of(names(), {}));
+  }
+  kept->needed = needed_;
+  return kept;
+}
+
+bool supervisor::may_leave(const timeline_status& last) {
+  const auto id = parse_timeline_id(last.id);
+  const auto found = id ? timelines_.find(*id) : timelines_.end();
+  if (found == timelines_.end() || !current_sender() ||
+      found->second.actor.address() != current_sender()->address() || shutting_down_)
+    return false;
+  for (const auto& [name, entry] : computes_)
+    if (entry.info.timeline == last.id && is_writable(entry.info) &&
+        (entry.receiver || (entry.info.state != "stopped" && entry.info.state != "failed")))
+      return false;
+  rested_[*id] = last;
+  rested_[*id].state = "idle";
+  rested_[*id].memory_bytes = 0;
+  timelines_.erase(found);
+  return true;
+}
+
+uint64_t supervisor::memory_bytes() const {
+  return cache_->size_bytes() + registry_->cache().size_bytes() + budget_->used_bytes();
+}
+
+caf::result<unsettled_ptr> supervisor::collect_unsettled() {
+  auto promise = make_response_promise<unsettled_ptr>();
+  auto all = std::make_shared<std::map<timeline_id, uint64_t>>();
+  const auto one_less =
+      when_all(timelines_.size() + 1, [=] { deliver(promise, unsettled_ptr{all}); });
+  for (const auto& [id, entry] : timelines_)
+    request(entry.actor, caf::infinite, unsettled_atom::value)
+        .then(
+            [=, id = id](uint64_t first) {
+              (*all)[id] = first;
+              one_less();
+            },
+            // One that ends or cannot be opened: nothing of it is removed.
+            [=, id = id](caf::error&) {
+              (*all)[id] = 0;
+              one_less();
+            });
+  one_less();
+  return promise;
+}
+
+void supervisor::sweep(sweep_mode mode, std::function<void(result<gc_reply>)> done) {
+  sweeps_.push_back({mode, std::move(done)});
+  if (sweeps_.size() == 1) begin_sweep();
+}
+
+// Where merges go on, what they leave is removed every few seconds; looking through ten thousand
+// branches may take a small part of the time only.
+void supervisor::sweep_soon() {
+  if (std::exchange(sweep_scheduled_, true)) return;
+  const auto pause = std::max<steady::duration>(sweep_pause_min, sweep_took_ * sweep_pause_factor);
+  delayed_send(this, std::chrono::duration_cast<std::chrono::milliseconds>(pause),
+               sweep_atom::value);
+}
+
+// One after the other: the registry notes for one of them what is in use.
+void supervisor::begin_sweep() {
+  registry_->begin_sweep();
+  sweep_parameters how;
+  how.files = parameters_.files;
+  how.registry = registry_;
+  how.directory = names().directory() / "timelines";
+  how.mode = sweeps_.front().mode;
+  for (const auto& timeline : names().timelines()) how.timelines.push_back(timeline.id);
+  how.damaged = names().damaged();
+  const auto over = [this, began = steady::now()](const result<gc_reply>& reply) {
+    sweep_took_ = steady::now() - began;
+    const auto done = std::move(sweeps_.front().done);
+    sweeps_.pop_front();
+    done(reply);
+    if (!sweeps_.empty()) begin_sweep();
+  };
+  const auto worker = spawn<caf::detached>(sweeper, how, actor_cast<supervisor_actor>(this));
+  request(worker, caf::infinite, run_atom::value)
+      .then(
+          [mode = how.mode, over](const gc_reply& reply) {
+            if (reply.removed_files != 0 && mode == sweep_mode::remove)
+              spdlog::info("removed {} layer files that nothing needs, {} bytes",
+                           reply.removed_files, reply.removed_bytes);
+            over(reply);
+          },
+          [over](caf::error& failure) {
+            const error why = from_caf(failure);
+            spdlog::error("layer files that nothing needs stay: {}", why.message);
+            over(tl::unexpected<error>(why));
+          });
+}
+
+void supervisor::merge_timelines(const std::vector<timeline_id>& which, merge_goal goal,
+                                 std::function<void(std::vector<error>)> done) {
+  auto failures = std::make_shared<std::vector<error>>();
+  const auto one_less = when_all(which.size() + 1, [=] { done(std::move(*failures)); });
+  for (const timeline_id& id : which) {
+    auto timeline = timeline_of(id);
+    if (!timeline) {
+      failures->push_back(timeline.error());
+      one_less();
+      continue;
+    }
+    request(*timeline, caf::infinite, merge_atom::value, goal)
+        .then(
+            [this, id, one_less](const timeline_status& now) {
+              if (const auto open = timelines_.find(id); open != timelines_.end())
+                open->second.status = now;
+              one_less();
+            },
+            [failures, one_less](caf::error& failure) {
+              failures->push_back(from_caf(failure));
+              one_less();
+            });
+  }
+  one_less();
+}
+
+caf::result<gc_reply> supervisor::compact(const std::string& name) {
+  auto found = names().resolve(name);
+  if (!found) return to_caf(found.error());
+  auto promise = make_response_promise<gc_reply>();
+  merge_timelines({found->timeline}, merge_goal::due, [=, this](const std::vector<error>& failed) {
+    if (!failed.empty()) return deliver(promise, to_caf(failed.front()));
+    sweep(sweep_mode::remove, [promise](result<gc_reply> swept) {
+      if (!swept) return deliver(promise, to_caf(swept.error()));
+      deliver(promise, std::move(*swept));
+    });
+  });
+  return promise;
+}
+
+// A timeline with a manifest has layers of its own, in which something may have gone out of use.
+std::vector<timeline_id> supervisor::timelines_with_layers() const {
+  std::vector<timeline_id> all;
+  for (const auto& timeline : names().timelines()) {
+    const auto there =
+        parameters_.files->exists(names().timeline_directory(timeline.id) / layers::manifest_name);
+    if (there && *there) all.push_back(timeline.id);
+  }
+  return all;
+}
+
+caf::result<gc_reply> supervisor::collect(sweep_mode mode) {
+  auto promise = make_response_promise<gc_reply>();
+  const auto finish = [=, this](const std::vector<error>& failed) {
+    for (const error& why : failed) spdlog::error("not collected: {}", why.message);
+    sweep(mode, [=, this](result<gc_reply> swept) {
+      if (!swept) return deliver(promise, to_caf(swept.error()));
+      for (const auto& id : timelines_with_layers()) swept->kept.push_back(why_kept(id));
+      for (const error& why : failed) swept->kept.push_back("! " + why.message);
+      deliver(promise, std::move(*swept));
+    });
+  };
+  if (mode == sweep_mode::report) {
+    finish({});
+  } else {
+    collect_garbage();
+    merge_timelines(timelines_with_layers(), merge_goal::space, finish);
+  }
+  return promise;
+}
+
+// Only what is open: the rest waits until somebody uses it, or asks for all.
+void supervisor::collect_in_background() {
+  std::vector<timeline_id> open;
+  for (const auto& [id, entry] : timelines_) open.push_back(id);
+  collect_garbage();
+  merge_timelines(open, merge_goal::space, [this](const std::vector<error>& failed) {
+    for (const error& why : failed) spdlog::error("not collected: {}", why.message);
+    sweep(sweep_mode::remove, [](const result<gc_reply>&) {});
+  });
+}
+
+// What keeps a timeline's layers as they are, in one line for a person.
+std::string supervisor::why_kept(const timeline_id& id) const {
+  const std::string branch = names().branch_of(id);
+  const auto window = window_of(id);
+  std::string why = (branch.empty() ? "timeline " + to_string(id) : branch) + ": its window (" +
+                    shown_window(window) + ")";
+  const auto list = [&](const char* what, const std::vector<std::string>& which) {
+    if (which.empty()) return;
+    why += std::string(", ") + what;
+    for (size_t i = 0; i < which.size() && i < 5; ++i) why += (i == 0 ? " " : ", ") + which[i];
+    if (which.size() > 5) why += ", and " + std::to_string(which.size() - 5) + " more";
+  };
+  std::vector<std::string> children;
+  for (const timeline_id& child : names().children_of(id)) {
+    const std::string name = names().branch_of(child);
+    children.push_back(name.empty() ? to_string(child) : name);
+  }
+  std::vector<std::string> tags;
+  for (const auto& [name, tag] : names().tags())
+    if (tag.point.timeline == id) tags.push_back(name);
+  std::vector<std::string> servers;
+  for (const auto& one : names().computes())
+    if (one.timeline == id) servers.push_back(one.name);
+  list("branches", children);
+  list("tags", tags);
+  list("servers", servers);
+  return why;
+}
+
+caf::result<std::string> supervisor::set_window(const std::string& name, const std::string& key,
+                                                const std::string& value) {
+  auto branch = names().branch(name);
+  if (!branch) return to_caf(branch.error());
+  auto metadata = names().timeline(branch->timeline);
+  if (!metadata) return to_caf(metadata.error());
+  if (auto changed = change_branch_setting(metadata->settings, key, value); !changed)
+    return to_caf(changed.error());
+  if (auto written = names().update_timeline(*metadata); !written) return to_caf(written.error());
+  return name;
+}
+
+}  // namespace zenith::actors

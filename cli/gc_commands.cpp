@@ -1,0 +1,38 @@
+// zenith gc and compact.
+#include <fmt/format.h>
+
+#include "cli/commands.hpp"
+#include "cli/text.hpp"
+
+namespace zenith::cli {
+namespace {
+
+answer describe(const actors::gc_reply& done, const char* verb) {
+  std::vector<json> removed;
+  for (const std::string& one : done.removed) removed.push_back(one);
+  std::vector<json> kept;
+  for (const std::string& one : done.kept) kept.push_back(one);
+  answer made{json::object({{"removed_files", done.removed_files},
+                            {"removed_bytes", done.removed_bytes},
+                            {"kept_bytes", done.kept_bytes},
+                            {"removed", json::array(removed)},
+                            {"kept", json::array(kept)}}),
+              fmt::format("{} {} files, {}; {} stay\n", verb, done.removed_files,
+                          shown_size(done.removed_bytes), shown_size(done.kept_bytes))};
+  for (const std::string& one : done.kept) made.text += "  " + one + "\n";
+  return made;
+}
+
+}  // namespace
+
+result<answer> run_gc(node_client& node, const command_line& line) {
+  ZENITH_TRY_ASSIGN(const auto done, node.collect(line.dry_run));
+  return describe(done, line.dry_run ? "would remove" : "removed");
+}
+
+result<answer> run_compact(node_client& node, const command_line& line) {
+  ZENITH_TRY_ASSIGN(const auto done, node.compact(line.name));
+  return describe(done, "removed");
+}
+
+}  // namespace zenith::cli

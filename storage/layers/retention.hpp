@@ -1,0 +1,22 @@
+// retention: which states of a history are kept, and so which versions of a key may go.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "storage/base/lsn.hpp"
+
+namespace zenith::layers {
+
+/// Every state from `horizon` on can be read, and those at `points`; others need not be.
+struct retention {
+  lsn horizon;              ///< 0/0: everything is kept
+  std::vector<lsn> points;  ///< ascending, each below the horizon: branches, tags, servers, copies
+
+  /// The LSNs whose states have to be kept although later versions exist: points, and the horizon.
+  std::vector<lsn> kept_states() const;
+  /// Whether a state can be asked for.
+  bool keeps(lsn at) const;
+};
+
+}  // namespace zenith::layers

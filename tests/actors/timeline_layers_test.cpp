@@ -1,0 +1,316 @@
+// What a timeline actor does for its layers: when it writes them, when it waits, when it ends.
+#include "actors/timeline_layers.hpp"
+
+#include <gtest/gtest.h>
+
+#include "actors/background.hpp"
+#include "actors/timeline.hpp"
+#include "storage/layers/manifest.hpp"
+#include "tests/actors/deterministic.hpp"
+#include "tests/actors/made_timeline.hpp"
+#include "tests/actors/stand_in_supervisor.hpp"
+
+namespace zenith::actors {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Keeps the jobs that it is asked for until it is told to run them.
+using holding_actor = background_actor::extend<caf::reacts_to<tend_atom>>;
+struct held_jobs {
+  struct asked {
+    layer_job_ptr job;
+    caf::typed_response_promise<layer_outcome_ptr> promise;
+  };
+  std::vector<asked> all;
+};
+holding_actor::behavior_type holding_background(holding_actor::pointer self,
+                                                std::shared_ptr<held_jobs> jobs) {
+  return {[=](run_atom, const layer_job_ptr& job) -> caf::result<layer_outcome_ptr> {
+            auto promise = self->make_response_promise<layer_outcome_ptr>();
+            jobs->all.push_back({job, promise});
+            return promise;
+          },
+          [=](tend_atom) {
+            for (held_jobs::asked& one : std::exchange(jobs->all, {}))
+              one.promise.deliver(
+                  layer_outcome_ptr{std::make_shared<const result<layers::written_layers>>(
+                      one.job->run([] { return false; }))});
+          }};
+}
+
+class timeline_layers_fixture : public ::testing::Test {
+ protected:
+  timeline_layers_fixture() {
+    how.layers.open_age_max = 60s;
+    how.layers.idle_timeout = 600s;
+    how.layers.retry_min = 100ms;
+    background_parameters pool;
+    pool.workers = 2;
+    pool.detached = false;
+    how.layers.background = actors.spawn(background, pool);
+  }
+  timeline_actor open() {
+    how.store = made.parameters();
+    how.store.limits = limits;
+    return actors.spawn(timeline, how, timeline_actor{});
+  }
+  timeline_actor open_child(const repository::timeline_store::parameters& store,
+                            const timeline_actor& parent) {
+    how.store = store;
+    how.store.limits = limits;
+    return actors.spawn(timeline, how, parent);
+  }
+  receiver_window_ptr follow(const timeline_actor& which) {
+    auto window = std::make_shared<receiver_window>();
+    actors.ask<lsn>(which, follow_atom::value, window);
+    actors.settle();
+    return window;
+  }
+  void send_changes(const timeline_actor& to, const receiver_window_ptr& from, int records = 1) {
+    const lsn at = made.end();
+    const bytes wal = made.change(records);
+    caf::anon_send(to, wal_atom::value,
+                   wal_chunk_ptr{std::make_shared<wal_chunk>(wal_chunk{from, at, wal})});
+    actors.settle();
+  }
+  timeline_status status_of(const timeline_actor& which) {
+    const auto status = actors.ask<timeline_status>(which, status_atom::value);
+    actors.settle();
+    return status->value().value();
+  }
+  void hold_jobs() {
+    held = std::make_shared<held_jobs>();
+    holder = actors.spawn(holding_background, held);
+    how.layers.background = holder;
+  }
+  void run_held() {
+    caf::anon_send(holder, tend_atom::value);
+    actors.settle();
+  }
+  // Up to where a timeline's layers are in files.
+  lsn written_until(const path& directory) {
+    const auto there = layers::read_manifest(made.files, directory);
+    return there ? there->disk_consistent : lsn{};
+  }
+
+  made_timeline made;
+  layers::layer_limits limits;
+  std::shared_ptr<held_jobs> held;
+  holding_actor holder;
+  deterministic actors;
+  timeline_parameters how;
+};
+
+TEST_F(timeline_layers_fixture, a_full_layer_is_written_and_its_wal_not_read_again) {
+  limits.open_layer_bytes = 1;
+  const auto opened = open();
+  const auto window = follow(opened);
+  send_changes(opened, window, 3);
+  EXPECT_EQ(written_until(made.directory), made.end());
+  const timeline_status status = status_of(opened);
+  EXPECT_EQ(status.layers, 2u);
+  EXPECT_GT(status.flushed_bytes, 0u);
+  EXPECT_EQ(status.problem, "");
+  EXPECT_EQ(window->durable(), made.end());
+}
+
+TEST_F(timeline_layers_fixture, an_old_layer_is_written_however_small) {
+  const auto opened = open();
+  const auto window = follow(opened);
+  send_changes(opened, window);
+  actors.advance(59s);
+  EXPECT_FALSE(written_until(made.directory).is_valid());
+  actors.advance(17s);
+  EXPECT_EQ(written_until(made.directory), made.end());
+}
+
+TEST_F(timeline_layers_fixture, one_without_versions_writes_nothing) {
+  const auto opened = open();
+  const auto window = follow(opened);
+  actors.advance(200s);
+  EXPECT_FALSE(written_until(made.directory).is_valid());
+}
+
+TEST_F(timeline_layers_fixture, the_largest_open_layer_is_written_where_memory_is_short) {
+  how.layers.budget = layers::memory_budget::make(uint64_t{64} << 20);
+  const auto other = how.layers.budget->join([] {});
+  const auto opened = open();
+  const auto window = follow(opened);
+  send_changes(opened, window, 10);
+  EXPECT_FALSE(written_until(made.directory).is_valid());
+  const uint64_t mine = status_of(opened).memory_bytes;
+  ASSERT_GT(mine, 2u);
+  const uint64_t half = uint64_t{32} << 20;
+  other->set({mine / 2, half, 0});
+  const auto third = how.layers.budget->join([] {});
+  third->set({mine / 2, 0, 0});
+  // More than half of the bound is open only together with this one.
+  other->set({mine / 2, 0, 0});
+  EXPECT_FALSE(written_until(made.directory).is_valid());
+  std::vector<std::unique_ptr<layers::memory_budget::account>> many;
+  for (uint64_t sum = 0; sum <= half; sum += mine / 2) {
+    many.push_back(how.layers.budget->join([] {}));
+    many.back()->set({mine / 2, 0, 0});
+  }
+  actors.settle();
+  EXPECT_EQ(written_until(made.directory), made.end());
+}
+
+TEST_F(timeline_layers_fixture, a_write_that_fails_is_shown_and_tried_again) {
+  limits.open_layer_bytes = 1;
+  hold_jobs();
+  const auto opened = open();
+  const auto window = follow(opened);
+  send_changes(opened, window);
+  ASSERT_EQ(held->all.size(), 1u);
+  made.files.fail_at(made.files.operations() + 1, testing::memory_file_system::fault::io_error);
+  run_held();
+  EXPECT_FALSE(written_until(made.directory).is_valid());
+  EXPECT_NE(status_of(opened).problem, "");
+  actors.advance(100ms);
+  ASSERT_EQ(held->all.size(), 1u);
+  run_held();
+  EXPECT_EQ(written_until(made.directory), made.end());
+  EXPECT_EQ(status_of(opened).problem, "");
+}
+
+TEST_F(timeline_layers_fixture, its_receiver_waits_while_layers_are_not_written) {
+  limits.open_layer_bytes = 1;
+  hold_jobs();
+  const auto opened = open();
+  const auto window = follow(opened);
+  int sent = 0;
+  for (; sent < 10 && !window->is_paused(); ++sent) send_changes(opened, window);
+  ASSERT_TRUE(window->is_paused());
+  EXPECT_GT(sent, 1);
+  EXPECT_NE(status_of(opened).problem.find("waits for"), std::string::npos);
+  // What was on its way is taken in and acknowledged.
+  send_changes(opened, window);
+  EXPECT_EQ(window->durable(), made.end());
+  while (!held->all.empty()) run_held();
+  EXPECT_FALSE(window->is_paused());
+  EXPECT_EQ(status_of(opened).problem, "");
+  EXPECT_EQ(written_until(made.directory), made.end());
+}
+
+TEST_F(timeline_layers_fixture, all_wait_where_the_node_has_no_memory_left) {
+  how.layers.budget = layers::memory_budget::make(uint64_t{64} << 20);
+  const auto opened = open();
+  const auto window = follow(opened);
+  auto other = how.layers.budget->join([] {});
+  other->set({0, uint64_t{64} << 20, 0});
+  send_changes(opened, window);
+  EXPECT_TRUE(window->is_paused());
+  EXPECT_NE(status_of(opened).problem.find("memory"), std::string::npos);
+  other = nullptr;
+  actors.settle();
+  EXPECT_FALSE(window->is_paused());
+}
+
+TEST_F(timeline_layers_fixture, closing_writes_what_is_in_memory) {
+  const auto opened = open();
+  const auto window = follow(opened);
+  send_changes(opened, window, 2);
+  const auto closed = actors.ask<lsn>(opened, close_atom::value, closing::write);
+  const auto ended = actors.watch(opened);
+  actors.settle();
+  EXPECT_TRUE(ended->has_value());
+  EXPECT_EQ(**closed, made.end());
+  EXPECT_EQ(written_until(made.directory), made.end());
+  EXPECT_EQ(lsn{status_of(open()).last_lsn}, made.end());
+}
+
+TEST_F(timeline_layers_fixture, one_to_be_discarded_ends_once_no_job_works_for_it) {
+  limits.open_layer_bytes = 1;
+  hold_jobs();
+  const auto opened = open();
+  const auto window = follow(opened);
+  send_changes(opened, window);
+  const auto ended = actors.watch(opened);
+  actors.ask<lsn>(opened, close_atom::value, closing::discard);
+  actors.settle();
+  EXPECT_FALSE(ended->has_value());
+  EXPECT_TRUE(held->all.front().job->cancelled->load());
+  run_held();
+  EXPECT_TRUE(ended->has_value());
+}
+
+TEST_F(timeline_layers_fixture, one_that_fails_ends_once_no_job_works_for_it) {
+  limits.open_layer_bytes = 1;
+  hold_jobs();
+  const auto opened = open();
+  const auto window = follow(opened);
+  send_changes(opened, window);
+  const auto ended = actors.watch(opened);
+  made.files.fail_at(made.files.operations() + 1, testing::memory_file_system::fault::io_error);
+  send_changes(opened, window);
+  EXPECT_FALSE(ended->has_value());
+  EXPECT_EQ(status_of(opened).state, "failed");
+  run_held();
+  ASSERT_TRUE(ended->has_value());
+  EXPECT_EQ(from_caf(**ended).code, errc::io);
+}
+
+TEST_F(timeline_layers_fixture, a_childs_first_layer_has_its_parent_write_what_it_inherits) {
+  const auto parent = open();
+  const auto parents_window = follow(parent);
+  send_changes(parent, parents_window, 2);
+  const auto store = made.child_parameters();
+  const lsn left = made.end();
+  const auto child = open_child(store, parent);
+  actors.settle();
+  EXPECT_FALSE(written_until(made.directory).is_valid());
+  limits.open_layer_bytes = 1;
+  const auto impatient = open_child(store, parent);
+  actors.settle();
+  const auto window = follow(impatient);
+  send_changes(impatient, window);
+  EXPECT_EQ(written_until(made.directory), left);
+  EXPECT_EQ(written_until(store.directory), made.end());
+}
+
+TEST_F(timeline_layers_fixture, merges_by_hand_leave_nothing_in_memory) {
+  how.layers.supervisor = actors.spawn(stand_in_supervisor, std::function<void(std::string)>());
+  const auto opened = open();
+  const auto window = follow(opened);
+  send_changes(opened, window, 2);
+  const auto merged = actors.ask<timeline_status>(opened, merge_atom::value, merge_goal::space);
+  actors.settle();
+  ASSERT_TRUE(merged->has_value() && merged->value()) << merged->value().error().message;
+  EXPECT_EQ(written_until(made.directory), made.end());
+}
+
+TEST_F(timeline_layers_fixture, one_that_nobody_uses_is_written_and_ends_once_it_may) {
+  bool may = false;
+  std::vector<timeline_status> asked;
+  how.layers.supervisor =
+      actors.spawn(supervisor_that_lets_go, std::function<void(std::string)>(),
+                   std::function<bool(const timeline_status&)>([&](const timeline_status& last) {
+                     asked.push_back(last);
+                     return may;
+                   }));
+  how.layers.open_age_max = 1h;
+  how.layers.idle_timeout = 10s;
+  const auto opened = open();
+  auto window = follow(opened);
+  send_changes(opened, window);
+  const auto ended = actors.watch(opened);
+  actors.advance(30s);
+  EXPECT_TRUE(asked.empty());  // a receiver feeds it
+  window = nullptr;
+  actors.advance(10s);
+  ASSERT_EQ(asked.size(), 1u);
+  EXPECT_EQ(lsn{asked[0].last_lsn}, made.end());
+  EXPECT_EQ(written_until(made.directory), made.end());
+  EXPECT_FALSE(ended->has_value());
+  may = true;
+  actors.ask<view_ptr>(opened, view_atom::value, made.end());
+  actors.advance(9s);
+  EXPECT_FALSE(ended->has_value());
+  actors.advance(5s);
+  EXPECT_TRUE(ended->has_value());
+}
+
+}  // namespace
+}  // namespace zenith::actors

@@ -1,0 +1,115 @@
+// Layer files that were written once, in every version of their formats, are read for ever.
+#include <gtest/gtest.h>
+
+#include "storage/layers/delta_layer.hpp"
+#include "storage/layers/image_layer.hpp"
+#include "tests/support/files.hpp"
+#include "tests/support/golden_layers.hpp"
+#include "tests/support/memory_file_system.hpp"
+
+namespace zenith::testing {
+namespace {
+
+using layers::block_cache;
+using layers::block_file_reader;
+
+const path folder = path(ZENITH_SOURCE_DIR) / "tests/golden/layers";
+const key last_key{key_kind::transaction_ends, ~0u, ~0u, ~0u, 3, ~0u};
+
+std::map<key, bytes> all_of(const layers::image_layer& image) {
+  std::map<key, bytes> all;
+  const auto found = read_all(*image.cursor(key{}, last_key, lsn::max()));
+  EXPECT_TRUE(found) << found.error().message;
+  for (const auto& [k, versions] : found.value_or(sample_versions{}))
+    all[k] = versions.at(golden_last).data;
+  return all;
+}
+
+void expect_golden(const layers::image_layer& image) {
+  EXPECT_EQ(image.at(), golden_last);
+  EXPECT_TRUE(all_of(image) == golden_image());
+  for (const auto& [k, data] : golden_image()) {
+    layers::key_history found;
+    ASSERT_TRUE(image.collect(k, {}, lsn::max(), found));
+    EXPECT_TRUE(std::ranges::equal(found.value, data)) << to_string(k);
+  }
+}
+
+void expect_golden(const layers::delta_layer& delta) {
+  const auto found = read_all(*delta.cursor(key{}, last_key, lsn::max()));
+  ASSERT_TRUE(found) << found.error().message;
+  const auto expected = golden_versions();
+  EXPECT_TRUE(*found == expected);
+  for (const auto& [k, versions] : expected) {
+    for (const auto& [at, version] : versions) {
+      layers::key_history history;
+      ASSERT_TRUE(delta.collect(k, {}, at, history));
+      EXPECT_EQ(history.newest, at) << to_string(k);
+    }
+  }
+  EXPECT_EQ(delta.newest_time(golden_last).value(), 28'999'500);
+  EXPECT_EQ(delta.first_later_than(14'000'000, golden_last).value()->time_us, 14'999'500);
+}
+
+TEST(layer_formats, an_image_of_version_1_is_read) {
+  const auto image = layers::image_layer::open(posix_file_system(), folder / "image-1.image");
+  ASSERT_TRUE(image) << image.error().message;
+  EXPECT_EQ((*image)->file().format_version(), 1u);
+  EXPECT_EQ((*image)->file().blocks(), 2u);
+  expect_golden(**image);
+}
+
+TEST(layer_formats, an_image_of_version_2_is_read) {
+  const auto image = layers::image_layer::open(posix_file_system(), folder / "image-2.image");
+  ASSERT_TRUE(image) << image.error().message;
+  EXPECT_EQ((*image)->file().format_version(), 2u);
+  EXPECT_GE((*image)->file().index_levels(), 1u);
+  expect_golden(**image);
+}
+
+TEST(layer_formats, a_delta_layer_of_version_2_is_read) {
+  block_cache cache(size_t{1} << 20);
+  const auto delta = layers::delta_layer::open(posix_file_system(), folder / "delta-2.delta", cache,
+                                               block_file_reader::new_cache_file());
+  ASSERT_TRUE(delta) << delta.error().message;
+  EXPECT_EQ((*delta)->file().format_version(), 2u);
+  EXPECT_GE((*delta)->file().index_levels(), 1u);
+  EXPECT_EQ((*delta)->file().description().first, golden_after);
+  EXPECT_EQ((*delta)->file().description().last, golden_last);
+  expect_golden(**delta);
+}
+
+/// Header, block sizes and order are the format's; only zstd may store the same otherwise.
+TEST(layer_formats, what_is_written_today_is_the_same_format) {
+  memory_file_system files;
+  ASSERT_TRUE(files.create_directories("/l"));
+  ASSERT_TRUE(write_golden_image(files, "/l/image"));
+  ASSERT_TRUE(write_golden_delta(files, "/l/delta"));
+  const auto image = layers::image_layer::open(files, "/l/image");
+  ASSERT_TRUE(image) << image.error().message;
+  expect_golden(**image);
+  block_cache cache(size_t{1} << 20);
+  const auto delta =
+      layers::delta_layer::open(files, "/l/delta", cache, block_file_reader::new_cache_file());
+  ASSERT_TRUE(delta) << delta.error().message;
+  expect_golden(**delta);
+
+  const auto header_of = [](const bytes& file) { return bytes(file.begin(), file.begin() + 64); };
+  const auto written_header = [&](const path& name) {
+    const auto opened = files.open(name, open_mode::read);
+    bytes header(64);
+    EXPECT_TRUE((*opened)->read(0, header));
+    return header;
+  };
+  EXPECT_EQ(written_header("/l/image"), header_of(read_file(folder / "image-2.image")));
+  EXPECT_EQ(written_header("/l/delta"), header_of(read_file(folder / "delta-2.delta")));
+  const auto golden = layers::delta_layer::open(posix_file_system(), folder / "delta-2.delta",
+                                                cache, block_file_reader::new_cache_file());
+  ASSERT_TRUE(golden) << golden.error().message;
+  EXPECT_EQ((*delta)->file().blocks(), (*golden)->file().blocks());
+  EXPECT_EQ((*delta)->file().index_levels(), (*golden)->file().index_levels());
+  EXPECT_EQ((*delta)->file().entries(), (*golden)->file().entries());
+}
+
+}  // namespace
+}  // namespace zenith::testing
