@@ -16,10 +16,10 @@ auto end_at(const std::vector<transaction_end>& entries, lsn until) {
 
 }  // namespace
 
-void commit_index::append(int64_t time_us, lsn start, lsn end) {
+void commit_index::append(int64_t time_us, lsn start, lsn end, lsn previous) {
   const std::unique_lock lock(mutex_);
   const int64_t newest = entries_.empty() ? time_us : std::max(entries_.back().time_us, time_us);
-  entries_.push_back({newest, start, end});
+  entries_.push_back({newest, start, end, previous});
 }
 
 std::optional<transaction_end> commit_index::first_later_than(int64_t time_us, lsn until) const {

@@ -18,8 +18,8 @@ namespace zenith::layers {
 /// One writer, any number of readers.
 class commit_index {
  public:
-  /// LSNs rise.
-  void append(int64_t time_us, lsn start, lsn end);
+  /// LSNs rise. `previous`: as in transaction_end.
+  void append(int64_t time_us, lsn start, lsn end, lsn previous = {});
 
   /// The first in LSN order of those that ended at or before `until` whose time is later than
   /// this one. What recovery_target_time stops before (recoveryStopsBefore in xlogrecovery.c).

@@ -136,7 +136,8 @@ void ingestor::put_transaction_end(int64_t time_us) {
     const auto before = newest_time(below_, lsn::max());
     newest_time_us_ = before ? before->value_or(no_time) : no_time;
   }
-  layer_->put_transaction_end(time_us, record_.start, record_.end, *newest_time_us_);
+  layer_->put_transaction_end(time_us, record_.start, record_.end, *newest_time_us_,
+                              record_.previous < record_.start ? record_.previous : lsn{});
   newest_time_us_ = std::max(*newest_time_us_, time_us);
 }
 

@@ -109,8 +109,9 @@ void memory_layer::put_unknown(const key_pattern& keys, lsn at, const error& why
   unknown_.store(unknowns_.back().get(), std::memory_order_release);
 }
 
-void memory_layer::put_transaction_end(int64_t time_us, lsn start, lsn end, int64_t newest_before) {
-  ends_.append(std::max(time_us, newest_before), start, end);
+void memory_layer::put_transaction_end(int64_t time_us, lsn start, lsn end, int64_t newest_before,
+                                       lsn previous) {
+  ends_.append(std::max(time_us, newest_before), start, end, previous);
   account();
 }
 

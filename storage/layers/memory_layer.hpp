@@ -71,8 +71,9 @@ class memory_layer final : public layer {
   /// apart any more.
   void put_unknown(const key_pattern& keys, lsn at, const error& why);
   /// A transaction ended. `newest_before`: the largest time of all that ended before, here or in
-  /// what lies below; no_time where there is none.
-  void put_transaction_end(int64_t time_us, lsn start, lsn end, int64_t newest_before = no_time);
+  /// what lies below; no_time where there is none. `previous`: as in transaction_end.
+  void put_transaction_end(int64_t time_us, lsn start, lsn end, int64_t newest_before = no_time,
+                           lsn previous = {});
   /// Something will be put under this key: asks memory for its place.
   void expect(const key& k) const { table_.prefetch(std::hash<key>{}(k)); }
   /// Makes all versions up to here visible for good.

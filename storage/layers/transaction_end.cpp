@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t header_bytes = 18;
 constexpr unsigned varint_bytes_max = 10;
+constexpr uint16_t records_before_known = 0x8000;
 
 void put_varint(bytes& out, uint64_t value) {
   for (; value >= 0x80; value >>= 7) out.push_back(std::byte(value | 0x80));
@@ -41,14 +42,20 @@ result<uint64_t> take_varint(byte_view encoded, size_t& at) {
   return corrupt("a number does not end", at);
 }
 
-result<uint16_t> count_of(byte_view encoded) {
+struct batch_shape {
+  uint16_t count = 0;
+  bool has_records_before = false;
+};
+
+result<batch_shape> shape_of(byte_view encoded) {
   if (encoded.size() < header_bytes) return corrupt("it is cut short", encoded.size());
-  const auto count = load<uint16_t>(encoded.data());
+  const auto field = load<uint16_t>(encoded.data());
+  const auto count = static_cast<uint16_t>(field & ~records_before_known);
   if (count == 0 || count > transaction_end_batch::ends_max)
     return corrupt(
         fmt::format("{} ends, expected 1 to {}", count, size_t{transaction_end_batch::ends_max}),
         0);
-  return count;
+  return batch_shape{count, (field & records_before_known) != 0};
 }
 
 }  // namespace
@@ -74,29 +81,35 @@ bytes encode_transaction_ends(int64_t newest_before, std::span<const transaction
   bytes out(header_bytes);
   int64_t newest = newest_before;
   transaction_end before;
+  const bool has_records_before =
+      std::ranges::any_of(ends, [](const transaction_end& one) { return one.previous.is_valid(); });
   for (const transaction_end& one : ends) {
     ZENITH_ASSERT(one.start >= before.end && one.end > one.start);
+    ZENITH_ASSERT(one.previous < one.start || !one.previous.is_valid());
     newest = std::max(newest, one.time_us);
     put_varint(out,
                zigzag(static_cast<uint64_t>(one.time_us) - static_cast<uint64_t>(before.time_us)));
     put_varint(out, one.start - before.end);
     put_varint(out, one.end - one.start);
+    if (has_records_before)
+      put_varint(out, one.previous.is_valid() ? one.start - one.previous : uint64_t{0});
     before = one;
   }
-  store(out.data(), static_cast<uint16_t>(ends.size()));
+  store(out.data(),
+        static_cast<uint16_t>(ends.size() | (has_records_before ? records_before_known : 0u)));
   store(out.data() + 2, newest_before);
   store(out.data() + 10, newest);
   return out;
 }
 
 result<transaction_end_batch> decode_transaction_ends(byte_view encoded) {
-  ZENITH_TRY_ASSIGN(const uint16_t count, count_of(encoded));
+  ZENITH_TRY_ASSIGN(const batch_shape shape, shape_of(encoded));
   transaction_end_batch batch;
   batch.newest_before = load<int64_t>(encoded.data() + 2);
-  batch.ends.reserve(count);
+  batch.ends.reserve(shape.count);
   size_t at = header_bytes;
   transaction_end before;
-  for (unsigned i = 0; i < count; ++i) {
+  for (unsigned i = 0; i < shape.count; ++i) {
     const size_t begin = at;
     ZENITH_TRY_ASSIGN(const uint64_t time, take_varint(encoded, at));
     ZENITH_TRY_ASSIGN(const uint64_t gap, take_varint(encoded, at));
@@ -108,6 +121,12 @@ result<transaction_end_batch> decode_transaction_ends(byte_view encoded) {
     one.time_us = static_cast<int64_t>(static_cast<uint64_t>(before.time_us) + unzigzag(time));
     one.start = before.end + gap;
     one.end = one.start + length;
+    if (shape.has_records_before) {
+      ZENITH_TRY_ASSIGN(const uint64_t back, take_varint(encoded, at));
+      if (back >= one.start.value() && back != 0)
+        return corrupt("a record before it that begins nowhere", begin);
+      if (back != 0) one.previous = one.start - back;
+    }
     batch.ends.push_back(one);
     before = one;
   }
@@ -126,7 +145,7 @@ result<std::optional<bytes>> until_lsn(byte_view encoded, lsn until) {
 }
 
 result<int64_t> newest_time_of(byte_view encoded) {
-  ZENITH_TRY(count_of(encoded));
+  ZENITH_TRY(shape_of(encoded));
   return load<int64_t>(encoded.data() + 10);
 }
 

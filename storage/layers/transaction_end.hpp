@@ -7,7 +7,7 @@
 // (until_lsn below). Of each key there is one version, and batches of one history do not overlap.
 //
 // Little-endian, frozen:
-//    0  u16  number of ends, 1 to 512
+//    0  u16  number of ends, 1 to 512; with its highest bit set where the records before are known
 //    2  i64  the largest time of all known ends before the batch, the smallest i64 where none is
 //   10  i64  the largest time of those and of the batch's
 //   18  for each end, by rising LSN, three varints (7 bits a byte, the lowest first, the highest
@@ -16,6 +16,8 @@
 //         its time less the one before it, zigzag; of the first: less 0
 //         where its record starts less where the one before it ends; of the first: less 0
 //         the bytes of WAL from its record's start to its end, not 0
+//       where the records before are known, a fourth one:
+//         its record's start less where the record before it begins; 0: not known of this one
 // The second of the two times never falls from a batch to the next one of the same history.
 #pragma once
 
@@ -37,6 +39,9 @@ struct transaction_end {
   int64_t time_us = 0;  ///< microseconds since 2000-01-01 UTC (TimestampTz)
   lsn start;            ///< where its record begins: the point just before it
   lsn end;              ///< where its record ends: the point just after it
+  /// Where the record before its own begins (xl_prev), which a server that starts just before it
+  /// has to name; 0/0: not known.
+  lsn previous;
 
   bool operator==(const transaction_end&) const = default;
 };

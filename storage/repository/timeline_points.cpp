@@ -60,7 +60,11 @@ result<point_found> timeline_store::find_time(timestamp time, timestamp now) con
                             to_string(time), to_string(timestamp{*forgotten}), to_string(oldest_)));
   ZENITH_TRY_ASSIGN(const auto later, layers::first_later_than(all, time.microseconds()));
   if (!later) return point_found{end(), last_record_, false};
-  return find_position(later->start);
+  // Only what was written before layers remembered it takes a look at the WAL.
+  if (!later->previous.is_valid()) return find_position(later->start);
+  const lsn at = without_page_header(later->start, metadata_.segment_size_bytes);
+  ZENITH_TRY(check_kept(at));
+  return point_found{at, later->previous, false};
 }
 
 std::vector<pg_timeline_start> timeline_store::history_until(lsn at) const {

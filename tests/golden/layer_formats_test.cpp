@@ -79,6 +79,21 @@ TEST(layer_formats, a_delta_layer_of_version_2_is_read) {
   expect_golden(**delta);
 }
 
+TEST(layer_formats, transaction_ends_with_the_records_before_them_are_read) {
+  block_cache cache(size_t{1} << 20);
+  const auto delta = layers::delta_layer::open(posix_file_system(), folder / "ends-2.delta", cache,
+                                               block_file_reader::new_cache_file());
+  ASSERT_TRUE(delta) << delta.error().message;
+  const auto found = read_all(*(*delta)->cursor(key{}, last_key, lsn::max()));
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_TRUE(*found == golden_ends());
+  const auto unknown = (*delta)->first_later_than(0, golden_last).value();
+  EXPECT_EQ(*unknown, (layers::transaction_end{999'500, golden_after + 800, golden_after + 834}));
+  const auto later = (*delta)->first_later_than(300'999'500, golden_last).value();
+  const lsn start = golden_after + 700 * 31 + 200;
+  EXPECT_EQ(*later, (layers::transaction_end{301'999'500, start, start + 34, start - 24}));
+}
+
 /// Header, block sizes and order are the format's; only zstd may store the same otherwise.
 TEST(layer_formats, what_is_written_today_is_the_same_format) {
   memory_file_system files;
@@ -103,6 +118,8 @@ TEST(layer_formats, what_is_written_today_is_the_same_format) {
   };
   EXPECT_EQ(written_header("/l/image"), header_of(read_file(folder / "image-2.image")));
   EXPECT_EQ(written_header("/l/delta"), header_of(read_file(folder / "delta-2.delta")));
+  ASSERT_TRUE(write_golden_ends(files, "/l/ends"));
+  EXPECT_EQ(written_header("/l/ends"), header_of(read_file(folder / "ends-2.delta")));
   const auto golden = layers::delta_layer::open(posix_file_system(), folder / "delta-2.delta",
                                                 cache, block_file_reader::new_cache_file());
   ASSERT_TRUE(golden) << golden.error().message;

@@ -82,6 +82,26 @@ sample_versions golden_versions() {
   return all;
 }
 
+sample_versions golden_ends() {
+  sample_versions all;
+  int64_t newest = layers::no_time;
+  for (uint64_t i = 0; i < 40; ++i) {
+    std::vector<layers::transaction_end> ends;
+    for (uint64_t n = 0; n < 7; ++n) {
+      const lsn start = golden_after + 700 * (i + 1) + 100 * n;
+      // Of the first ones what is written before is not known.
+      const lsn previous = i == 0 && n < 3 ? lsn{} : start - 8 * (n + 1);
+      ends.push_back(
+          {static_cast<int64_t>(1'000'000 * (10 * i + n)) - 500, start, start + 34, previous});
+    }
+    const lsn first = ends.front().end;
+    all[key::transaction_ends(first.value())][first] =
+        value(layers::encode_transaction_ends(newest, ends));
+    newest = ends.back().time_us;
+  }
+  return all;
+}
+
 std::map<key, bytes> golden_image() {
   std::map<key, bytes> all;
   uint32_t seed = 1;
@@ -96,16 +116,29 @@ std::map<key, bytes> golden_image() {
   return all;
 }
 
-result<layers::layer_file_info> write_golden_delta(file_system& files, const path& name) {
+namespace {
+
+result<layers::layer_file_info> write_delta(file_system& files, const path& name,
+                                            const sample_versions& versions) {
   ZENITH_TRY_ASSIGN(auto out,
                     layers::delta_writer::create(files, name, golden_delta_name, golden_after,
                                                  golden_last, 3, golden_sizes));
   result<void> outcome;
-  for_each_entry(golden_versions(), [&](const layers::version_entry& entry) {
+  for_each_entry(versions, [&](const layers::version_entry& entry) {
     if (outcome) outcome = out.add(entry);
   });
   ZENITH_TRY(outcome);
   return out.finish();
+}
+
+}  // namespace
+
+result<layers::layer_file_info> write_golden_delta(file_system& files, const path& name) {
+  return write_delta(files, name, golden_versions());
+}
+
+result<layers::layer_file_info> write_golden_ends(file_system& files, const path& name) {
+  return write_delta(files, name, golden_ends());
 }
 
 result<void> write_golden_image(file_system& files, const path& name) {

@@ -10,6 +10,10 @@ namespace {
 
 const std::vector<transaction_end> three{
     {1000, lsn{100}, lsn{140}}, {900, lsn{140}, lsn{200}}, {1100, lsn{260}, lsn{300}}};
+/// The record before each, where it is known.
+const std::vector<transaction_end> known{{1000, lsn{100}, lsn{140}, lsn{60}},
+                                         {900, lsn{140}, lsn{200}, lsn{100}},
+                                         {1100, lsn{260}, lsn{300}, lsn{}}};
 
 TEST(transaction_end, a_batch_comes_back_as_it_was) {
   const auto batch = decode_transaction_ends(encode_transaction_ends(no_time, three));
@@ -29,6 +33,30 @@ TEST(transaction_end, a_batch_has_the_layout_that_its_header_says) {
   for (const int b : {0x01, 0xac, 0x02, 0x08}) expected.push_back(std::byte(b));
   EXPECT_EQ(encoded, expected);
   EXPECT_EQ(newest_time_of(encoded).value(), -1);
+}
+
+TEST(transaction_end, a_batch_says_where_records_before_begin_once_one_is_known) {
+  const std::vector<transaction_end> one{{-1, lsn{300}, lsn{308}, lsn{100}}};
+  const bytes encoded = encode_transaction_ends(-7, one);
+  bytes expected(18);
+  store(expected.data(), uint16_t{0x8001});
+  store(expected.data() + 2, int64_t{-7});
+  store(expected.data() + 10, int64_t{-1});
+  for (const int b : {0x01, 0xac, 0x02, 0x08, 0xc8, 0x01}) expected.push_back(std::byte(b));
+  EXPECT_EQ(encoded, expected);
+  EXPECT_EQ(newest_time_of(encoded).value(), -1);
+  const auto batch = decode_transaction_ends(encode_transaction_ends(950, known));
+  ASSERT_TRUE(batch) << batch.error().message;
+  EXPECT_EQ(batch->ends, known);
+}
+
+TEST(transaction_end, a_record_before_that_begins_nowhere_is_refused) {
+  bytes encoded = encode_transaction_ends(
+      no_time, std::vector<transaction_end>{{0, lsn{100}, lsn{108}, lsn{99}}});
+  encoded.back() = std::byte{100};
+  const auto batch = decode_transaction_ends(encoded);
+  ASSERT_FALSE(batch);
+  EXPECT_EQ(batch.error().code, errc::corrupt);
 }
 
 TEST(transaction_end, a_batch_finds_times_as_recovery_does) {
@@ -51,6 +79,10 @@ TEST(transaction_end, a_history_that_ends_inside_a_batch_gets_the_ends_before) {
   ASSERT_TRUE(batch);
   EXPECT_EQ(*batch, (transaction_end_batch{950, {three[0], three[1]}}));
   EXPECT_EQ(newest_time_of(**cut).value(), 1000);
+  const auto cut_known = until_lsn(encode_transaction_ends(950, known), lsn{200});
+  ASSERT_TRUE(cut_known && *cut_known);
+  EXPECT_EQ(decode_transaction_ends(**cut_known).value().ends,
+            (std::vector<transaction_end>{known[0], known[1]}));
 }
 
 TEST(transaction_end, any_batch_comes_back_as_it_was) {
@@ -66,6 +98,8 @@ TEST(transaction_end, any_batch_comes_back_as_it_was) {
       one.time_us = static_cast<int64_t>(any());
       one.start = lsn{at += (any() >> 12) % 1000};
       one.end = lsn{at += 1 + any() % 1000};
+      if (random() % 2 == 0 && one.start.value() > 1)
+        one.previous = lsn{1 + random() % (one.start.value() - 1)};
       ends.push_back(one);
     }
     const transaction_end_batch made{static_cast<int64_t>(any()), ends};
@@ -75,8 +109,11 @@ TEST(transaction_end, any_batch_comes_back_as_it_was) {
   }
 }
 
-TEST(transaction_end, every_prefix_is_refused_and_every_changed_byte_refused_or_a_batch) {
-  const bytes encoded = encode_transaction_ends(950, three);
+class damaged_transaction_ends : public ::testing::TestWithParam<std::vector<transaction_end>> {};
+INSTANTIATE_TEST_SUITE_P(forms, damaged_transaction_ends, ::testing::Values(three, known));
+
+TEST_P(damaged_transaction_ends, every_prefix_is_refused_and_every_changed_byte_or_a_batch) {
+  const bytes encoded = encode_transaction_ends(950, GetParam());
   for (size_t size = 0; size < encoded.size(); ++size) {
     const auto batch = decode_transaction_ends(byte_view(encoded).first(size));
     ASSERT_FALSE(batch) << size;
