@@ -93,15 +93,21 @@ nlohmann::json zenith_repository::run_ok(const std::vector<std::string>& argumen
   return std::move(result.json);
 }
 
-void zenith_repository::init_and_start(const std::vector<std::string>& init_arguments) const {
-  std::vector<std::string> init{"init"};
-  init.insert(init.end(), init_arguments.begin(), init_arguments.end());
-  run_ok(init);
+void zenith_repository::init(const std::vector<std::pair<std::string, std::string>>& settings,
+                             const std::vector<std::string>& init_arguments) const {
+  std::vector<std::string> command{"init"};
+  command.insert(command.end(), init_arguments.begin(), init_arguments.end());
+  run_ok(command);
   // Repositories of tests that run at the same time must not choose each other's ports.
   constexpr int ports_each = 50;
   const int first = 20000 + getpid() % 500 * ports_each;
   run_ok({"config", "compute_port_last", std::to_string(first + ports_each - 1)});
   run_ok({"config", "compute_port_first", std::to_string(first)});
+  for (const auto& [key, value] : settings) run_ok({"config", key, value});
+}
+
+void zenith_repository::init_and_start(const std::vector<std::string>& init_arguments) const {
+  init({}, init_arguments);
   run_ok({"start"});
 }
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "storage/base/lsn.hpp"
@@ -47,7 +48,10 @@ class zenith_repository {
   /// run(), which has to exit with 0 and give JSON; throws with what it said otherwise.
   nlohmann::json run_ok(const std::vector<std::string>& arguments) const;
 
-  /// init and start, as most tests begin, with a range of ports of the test's own.
+  /// init with a range of ports of the test's own, then `config KEY VALUE` for each of these.
+  void init(const std::vector<std::pair<std::string, std::string>>& settings,
+            const std::vector<std::string>& init_arguments = {}) const;
+  /// init and start, as most tests begin.
   void init_and_start(const std::vector<std::string>& init_arguments = {}) const;
   /// Where the node keeps the WAL of a branch's own timeline.
   std::filesystem::path wal_directory(const std::string& branch) const;

@@ -35,20 +35,12 @@ class layered_node : public ::testing::Test {
   static constexpr uint64_t memory_limit_bytes = uint64_t{128} << 20;
 
   layered_node() {
-    repository.run_ok({"init"});
-    for (const auto& [key, value] :
-         std::vector<std::pair<std::string, std::string>>{{"memory_limit", "128MB"},
-                                                          {"open_layer_size", "2MB"},
-                                                          {"layer_file_size", "1MB"},
-                                                          {"open_layer_age", "2s"},
-                                                          {"history_window", "0ms"},
-                                                          {"history_size", "1MB"}})
-      repository.run_ok({"config", key, value});
-    // Not those of other tests that run at the same time.
-    constexpr int ports_each = 50;
-    const int first = 20000 + getpid() % 500 * ports_each;
-    repository.run_ok({"config", "compute_port_last", std::to_string(first + ports_each - 1)});
-    repository.run_ok({"config", "compute_port_first", std::to_string(first)});
+    repository.init({{"memory_limit", "128MB"},
+                     {"open_layer_size", "2MB"},
+                     {"layer_file_size", "1MB"},
+                     {"open_layer_age", "2s"},
+                     {"history_window", "0ms"},
+                     {"history_size", "1MB"}});
     repository.run_ok({"start"});
     repository.run_ok({"pg", "create", "main", "--start"});
     pgbench("main", {"-i", "-q", "-s", full_test_level() ? "10" : "2"});
