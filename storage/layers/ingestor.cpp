@@ -61,6 +61,8 @@ result<void> ingestor::ingest(const wal::raw_record& raw) {
   ZENITH_TRY(pg::decode_record(raw.bytes, raw.start, raw.end, record_));
   for (const pg::block_reference& block : record_.blocks()) layer_->expect(block.page_key());
   if (auto ingested = redo::ingest(record_, *this); !ingested) {
+    // The disk's failure is not the record's: a layer that says so would outlive it.
+    if (ingested.error().code == errc::io) return tl::unexpected<error>(ingested.error());
     poison_blocks();
     for (const key_pattern& keys : redo::unnamed_changes(record_))
       layer_->put_unknown(keys, raw.end, ingested.error());

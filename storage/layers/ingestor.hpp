@@ -38,7 +38,9 @@ class ingestor final : private redo::change_sink {
   void continue_in(std::shared_ptr<memory_layer> layer, std::vector<layer_reference> below);
 
   /// Puts and publishes one record. Records come in order; each starts at or after the end of the
-  /// one before it. Error: invalid_argument where one does not (nothing is put then).
+  /// one before it. Errors: invalid_argument where one does not (nothing is put then), corrupt
+  /// where the bytes are no record, io where what was there before could not be read: the record
+  /// is not published then, and this ingestor and its layer are of no further use.
   result<void> ingest(const wal::raw_record& raw);
 
   uint64_t records() const { return records_; }

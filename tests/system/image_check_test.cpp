@@ -52,11 +52,11 @@ TEST_F(checked_images, of_a_running_server_are_counted_and_none_differs) {
   const auto text = repository.run_text({"status"}).output;
   EXPECT_NE(text.find("images checked, 0 mismatches"), std::string::npos) << text;
 
-  // What a timeline is opened with is checked again.
-  repository.run_ok({"stop"});
+  // WAL that no layer file holds yet is taken in again, and checked again.
+  repository.kill_node();
   repository.run_ok({"start"});
   const auto again = status_of_main();
-  EXPECT_GE(again["images_checked"].get<int>(), seen["images_checked"].get<int>());
+  EXPECT_GT(again["images_checked"].get<int>(), 0) << again;
   EXPECT_EQ(again["image_mismatches"], 0) << again;
 
   repository.run_ok({"stop"});

@@ -62,6 +62,18 @@ bytes copy_database_record(uint32_t from, uint32_t to) {
   return record_builder(pg::resource_manager::database, 0).main_data(data).finish();
 }
 
+/// A disk that does not answer.
+class failing_layer : public layer {
+ public:
+  result<void> collect(const key&, lsn, lsn, key_history&) const override {
+    return fail(errc::io, "cannot read a file: Input/output error");
+  }
+  result<void> list(const key&, const key&, lsn,
+                    const std::function<void(const key&)>&) const override {
+    return fail(errc::io, "cannot read a file: Input/output error");
+  }
+};
+
 /// Transaction, COMMIT (xl_xact_commit: the time is its first field).
 bytes commit_record(int64_t time_us, uint32_t xid) {
   bytes data(8);
@@ -236,6 +248,22 @@ TEST_F(ingestor_test, after_a_failed_commit_nothing_that_it_may_have_changed_is_
   // Who left the timeline before does not see it.
   const view before({{layer_, fine}, base_.front()}, lsn{1000}, later);
   EXPECT_TRUE(before.value(key::slru(slru_kind::xact, 0), later));
+}
+
+// What is put in memory is written some time: a layer must not tell for ever of a disk that failed
+// once. Who opens the timeline again takes the record in again.
+TEST_F(ingestor_test, nothing_is_made_of_a_record_that_a_failing_disk_kept_from_being_understood) {
+  const bytes record = commit_record(5, 701);
+  ingestor over_failing{layer_,
+                        {{std::make_shared<failing_layer>(), now_}},
+                        [this](const auto&, const error& e) { told_.push_back(e.message); }};
+  const auto done = over_failing.ingest({now_, (now_ + record.size()).aligned(), record});
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, errc::io);
+  EXPECT_EQ(layer_->published(), now_);
+  EXPECT_EQ(layer_->unknown(), nullptr);
+  EXPECT_EQ(over_failing.failures(), 0u);
+  EXPECT_TRUE(told_.empty());
 }
 
 TEST_F(ingestor_test, many_failed_records_are_kept_in_few_entries) {
