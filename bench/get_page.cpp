@@ -13,76 +13,24 @@
 #include <algorithm>
 #include <cstdio>
 #include <functional>
-#include <numeric>
 #include <optional>
-#include <random>
 #include <stdexcept>
 #include <thread>
 
 #include "bench/support/figures.hpp"
 #include "bench/support/one_cpu.hpp"
 #include "bench/support/page_client.hpp"
+#include "bench/support/pgbench_node.hpp"
 #include "storage/postgres/mask.hpp"
-#include "tests/support/postgres_server.hpp"
-#include "tests/support/zenith_repository.hpp"
 
 namespace zenith::bench {
 namespace {
-
-using testing::sql_session;
 
 /// What one way of reading all pages came to.
 struct run_result {
   double seconds = 0;
   std::vector<double> latency_us;
 };
-
-/// A compute on main with pgbench's tables, at rest, and what names its pages.
-struct subject {
-  testing::zenith_repository repository;
-  std::string uri;
-  std::filesystem::path socket;
-  std::string timeline;
-  lsn at;
-  relation_id relation;
-  std::filesystem::path file;
-  std::vector<block_number> blocks;  ///< all of them, in random order
-};
-
-void prepare(subject& made, const std::string& scale) {
-  made.repository.init_and_start();
-  const auto compute = made.repository.run_ok({"pg", "create", "main", "--start"});
-  made.uri = compute["uri"];
-  made.timeline = compute["timeline"];
-  sql_session session(made.uri);
-  session.execute("alter system set autovacuum = off");
-  session.execute("select pg_reload_conf()");
-  session.execute("create extension pageinspect");
-  const auto pgbench = [&](std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), testing::pg_program("pgbench"));
-    arguments.push_back(made.uri);
-    testing::run_ok(arguments);
-  };
-  pgbench({"-i", "-q", "-s", scale});
-  pgbench({"-n", "-c", "4", "-t", "5000"});
-  session.execute("checkpoint");
-
-  const auto row = session.rows(
-      "select pg_current_wal_flush_lsn(), pg_relation_filepath(c.oid), d.oid, c.relfilenode, "
-      "pg_relation_size(c.oid) / 8192 from pg_class c, pg_database d "
-      "where c.relname = 'pgbench_accounts' and d.datname = current_database()");
-  made.at = parse_lsn(row.at(0).at(0)).value();
-  made.file = std::filesystem::path(compute["data_directory"].get<std::string>()) / row[0][1];
-  made.relation = {1663, static_cast<uint32_t>(std::stoul(row[0][2])),
-                   static_cast<uint32_t>(std::stoul(row[0][3]))};
-  made.blocks.resize(std::stoul(row[0][4]));
-  std::iota(made.blocks.begin(), made.blocks.end(), block_number{0});
-  std::shuffle(made.blocks.begin(), made.blocks.end(), std::minstd_rand(1));
-  made.socket = made.repository.zenith_directory() / "run";
-  // "host='FOLDER' port=6400": libpq's name for the socket FOLDER/.s.PGSQL.6400.
-  const std::string address = made.repository.run_ok({"status"})["page_address"];
-  made.socket /= ".s.PGSQL." + address.substr(address.rfind('=') + 1);
-}
 
 /// Keeps so many requests on their way until all are answered. `send(i)` asks for the i-th block;
 /// `receive()` gives the number i of one that has come.
@@ -105,7 +53,7 @@ run_result keep_in_flight(size_t count, size_t in_flight, const std::function<vo
   return result;
 }
 
-run_result from_node(const subject& s, size_t in_flight, std::vector<page>* keep = nullptr) {
+run_result from_node(const pgbench_node& s, size_t in_flight, std::vector<page>* keep = nullptr) {
   page_client client(s.socket, s.timeline);
   const auto send = [&](size_t i) {
     client.send(
@@ -120,7 +68,7 @@ run_result from_node(const subject& s, size_t in_flight, std::vector<page>* keep
   return keep_in_flight(s.blocks.size(), in_flight, send, receive);
 }
 
-run_result from_server(const subject& s, size_t in_flight) {
+run_result from_server(const pgbench_node& s, size_t in_flight) {
   const std::unique_ptr<PGconn, decltype(&PQfinish)> connection(PQconnectdb(s.uri.c_str()),
                                                                 PQfinish);
   PGconn* const server = connection.get();
@@ -151,7 +99,7 @@ run_result from_server(const subject& s, size_t in_flight) {
   return keep_in_flight(s.blocks.size(), in_flight, send, receive);
 }
 
-run_result from_file(const subject& s) {
+run_result from_file(const pgbench_node& s) {
   const int file = open(s.file.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0) throw std::runtime_error("cannot open " + s.file.string());
   page into;
@@ -170,7 +118,7 @@ run_result from_file(const subject& s) {
 
 /// The least that a round trip of this kind costs here: a thread that answers each request's bytes
 /// with a page's, as soon as it has read them.
-run_result from_echo(const subject& s) {
+run_result from_echo(const pgbench_node& s) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     throw std::runtime_error("cannot make a pair of sockets");
@@ -200,7 +148,7 @@ run_result from_echo(const subject& s) {
   return result;
 }
 
-size_t count_differences(const subject& s, const std::vector<page>& found) {
+size_t count_differences(const pgbench_node& s, const std::vector<page>& found) {
   const int file = open(s.file.c_str(), O_RDONLY | O_CLOEXEC);
   size_t differences = 0;
   for (block_number block = 0; block < found.size(); ++block) {
@@ -229,7 +177,7 @@ struct way {
   std::vector<double> latency_us = {};
 };
 
-void run_round(const subject& s, int round, std::vector<way>& ways) {
+void run_round(const pgbench_node& s, int round, std::vector<way>& ways) {
   for (auto& one : ways) {
     if (round >= one.rounds) continue;
     std::optional<one_cpu> placed;
@@ -260,8 +208,7 @@ int run_all(int argc, char** argv) {
   constexpr int rounds = 7;
   constexpr auto free = placing::free;
   constexpr auto together = placing::one_processor;
-  subject s;
-  prepare(s, argc > 1 ? argv[1] : "10");
+  const pgbench_node s(argc > 1 ? argv[1] : "10");
   std::vector<page> found(s.blocks.size());
   const auto node = [&s](size_t in_flight) {
     return [&s, in_flight] { return from_node(s, in_flight); };
