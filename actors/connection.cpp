@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <map>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "actors/errors.hpp"
 #include "actors/page_service.hpp"
 #include "protocol/pages/commands.hpp"
+#include "protocol/pages/outgoing.hpp"
 #include "protocol/pages/serve.hpp"
 #include "protocol/pages/stream.hpp"
 #include "protocol/postgres/session.hpp"
@@ -36,7 +38,9 @@ class client {
                   {"server_encoding", "UTF8"},
                   {"client_encoding", "UTF8"},
                   {"standard_conforming_strings", "on"}},
-                 {}) {}
+                 {}) {
+    wait_no_longer_than(*socket_, poll_interval_ms);
+  }
 
   void run() {
     caf::error why;
@@ -46,46 +50,57 @@ class client {
 
  private:
   bool has_room() const {
-    return output().size() - sent_ < how_.pending_reply_bytes_max &&
+    return outgoing_.size_bytes() < how_.pending_reply_bytes_max &&
            waiting_.size() < how_.requests_in_flight_max;
   }
-  const bytes& output() const { return const_cast<client*>(this)->session_.output(); }
 
   void turn() {
-    const bool unsent = sent_ < output().size();
+    // With nothing under way only the client can have something new: one call waits for it and
+    // takes it, where poll() would make it two.
+    if (outgoing_.is_empty() && waiting_.empty() && has_room())
+      receive(0);
+    else
+      wait_for_any();
+    act();
+    send_some();
+  }
+
+  void wait_for_any() {
+    const bool unsent = !outgoing_.is_empty();
     pollfd polled[2] = {
         {socket_->get(), static_cast<short>((has_room() ? POLLIN : 0) | (unsent ? POLLOUT : 0)), 0},
         {arrived_->descriptor(), POLLIN, 0}};
     if (poll(polled, 2, poll_interval_ms) < 0) return;
     if ((polled[1].revents & POLLIN) != 0) take_views();
-    if ((polled[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && has_room()) receive();
-    act();
-    send_some();
+    if ((polled[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && has_room())
+      receive(MSG_DONTWAIT);
   }
 
-  void receive() {
+  void receive(int flags) {
     std::byte piece[64 * 1024];
-    const ssize_t got = recv(socket_->get(), piece, sizeof piece, MSG_DONTWAIT);
+    const ssize_t got = recv(socket_->get(), piece, sizeof piece, flags);
     if (got > 0) return session_.feed({piece, static_cast<size_t>(got)});
     if (got == 0 || (errno != EAGAIN && errno != EINTR)) over_ = true;
   }
 
-  // Sends what the session has to say, as far as the client takes it.
+  // Sends what there is to say, as far as the client takes it.
   void send_some() {
-    bytes& out = session_.output();
-    while (sent_ < out.size()) {
-      const ssize_t sent =
-          send(socket_->get(), out.data() + sent_, out.size() - sent_, MSG_DONTWAIT | MSG_NOSIGNAL);
+    constexpr size_t parts_max = 64;
+    byte_view parts[parts_max];
+    iovec pieces[parts_max];
+    while (!outgoing_.is_empty()) {
+      msghdr message{};
+      message.msg_iov = pieces;
+      message.msg_iovlen = outgoing_.gather(parts);
+      for (size_t i = 0; i < message.msg_iovlen; ++i)
+        pieces[i] = {const_cast<std::byte*>(parts[i].data()), parts[i].size()};
+      const ssize_t sent = sendmsg(socket_->get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (sent < 0 && errno == EINTR) continue;
       if (sent < 0 && errno != EAGAIN) over_ = true;
       if (sent <= 0) break;
-      sent_ += static_cast<size_t>(sent);
+      outgoing_.sent(static_cast<size_t>(sent));
     }
-    if (sent_ == out.size()) {
-      out.clear();
-      sent_ = 0;
-      if (closing_) over_ = true;
-    }
+    if (closing_ && outgoing_.is_empty()) over_ = true;
   }
 
   void act() {
@@ -145,13 +160,13 @@ class client {
   result<void> send_copied(byte_view data) {
     session_.answer_copy_data(data);
     caf::error why;
-    while (sent_ < output().size()) {
+    while (!outgoing_.is_empty()) {
       send_some();
       if (over_ || !pump(self_, why)) {
         over_ = true;
         return fail(errc::unavailable, "the client is gone");
       }
-      if (sent_ == output().size()) break;
+      if (outgoing_.is_empty()) break;
       pollfd polled{socket_->get(), POLLOUT, 0};
       poll(&polled, 1, poll_interval_ms);
     }
@@ -231,7 +246,12 @@ class client {
     end_stream_when_idle();
   }
 
-  void reply(const pages::reply& what) { session_.answer_copy_data(pages::encode(what)); }
+  void reply(const pages::reply& what) {
+    const auto* found = std::get_if<pages::page_reply>(&what.body);
+    if (found == nullptr) return session_.answer_copy_data(pages::encode(what));
+    if (session_.begin_copy_data(pages::encode_page_header(what.id), page_size_bytes))
+      outgoing_.add_page(found->data);
+  }
 
   void end_stream_when_idle() {
     if (!copy_ended_ || !waiting_.empty()) return;
@@ -246,7 +266,7 @@ class client {
   page_service_parameters how_;
   supervisor_actor supervisor_;
   wire::session session_;
-  size_t sent_ = 0;       // of the session's output
+  pages::outgoing outgoing_{session_.output()};
   bool closing_ = false;  // nothing more is read; what is left is sent
   bool over_ = false;
 

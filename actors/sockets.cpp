@@ -70,6 +70,13 @@ descriptor accept_within(const descriptor& listener, int timeout_ms) {
   return descriptor(accepted);
 }
 
+void wait_no_longer_than(const descriptor& socket, int timeout_ms) {
+  const int flags = fcntl(socket.get(), F_GETFL);
+  fcntl(socket.get(), F_SETFL, flags & ~O_NONBLOCK);
+  const timeval bound{timeout_ms / 1000, timeout_ms % 1000 * 1000};
+  setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &bound, sizeof bound);
+}
+
 result<descriptor> connect_to(const std::filesystem::path& socket) {
   ZENITH_TRY_ASSIGN(const sockaddr_un address, address_of(socket));
   descriptor connected(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));

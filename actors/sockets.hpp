@@ -37,6 +37,8 @@ inline constexpr size_t socket_path_bytes_max = 107;
 result<descriptor> listen_on(const std::filesystem::path& socket);
 /// Accepts one connection within the time; none where nobody came.
 descriptor accept_within(const descriptor& listener, int timeout_ms);
+/// Makes reads wait for bytes, but no longer than this; with MSG_DONTWAIT they do not.
+void wait_no_longer_than(const descriptor& socket, int timeout_ms);
 /// Errors: unavailable (nobody listens there), io.
 result<descriptor> connect_to(const std::filesystem::path& socket);
 

@@ -71,20 +71,30 @@ void run_many(const server& which, const std::vector<raw_request>& requests, fig
                                   watch.seconds());
 }
 
-void print(const char* title, const std::vector<server>& servers, const std::vector<figures>& all) {
-  fmt::print("{}\n{:<28} {:>26} {:>26} {:>30} {:>36}\n", title, "", "p50 us, median (min to max)",
-             "p99 us", "pages/s", "pages/s, 16 in flight");
-  for (size_t i = 0; i < servers.size(); ++i)
-    fmt::print("{:<28} {:>26} {:>26} {:>30} {:>36}\n", servers[i].name,
-               to_text(spread_of(all[i].p50_us), 1), to_text(spread_of(all[i].p99_us), 1),
-               to_text(spread_of(all[i].pages_per_s), 0),
-               to_text(spread_of(all[i].pages_per_s_many), 0));
-  const auto ratio = [&](std::vector<double> figures::*of) {
-    return spread_of(all[1].*of).median / spread_of(all[0].*of).median;
+void print(const std::string& title, const std::vector<server>& servers,
+           const std::vector<figures>& all) {
+  struct column {
+    const char* name;
+    std::vector<double> figures::*of;
+    int decimals;
   };
-  fmt::print("{:<28} {:>26.2f} {:>26.2f} {:>30.2f} {:>36.2f}\n", "  the node's / the bare one's",
-             ratio(&figures::p50_us), ratio(&figures::p99_us), ratio(&figures::pages_per_s),
-             ratio(&figures::pages_per_s_many));
+  constexpr column columns[] = {{"p50 us", &figures::p50_us, 1},
+                                {"p99 us", &figures::p99_us, 1},
+                                {"pages/s", &figures::pages_per_s, 0},
+                                {"pages/s, 16 in flight", &figures::pages_per_s_many, 0}};
+  fmt::print("{}\n{:<27}", title, "median (min to max)");
+  for (const column& one : columns) fmt::print(" {:>27}", one.name);
+  for (size_t i = 0; i < servers.size(); ++i) {
+    fmt::print("\n{:<27}", servers[i].name);
+    for (const column& one : columns)
+      if (const auto& found = all[i].*one.of; !found.empty())
+        fmt::print(" {:>27}", to_text(spread_of(found), one.decimals));
+  }
+  fmt::print("\n{:<27}", "  the node's / the bare one's");
+  for (const column& one : columns)
+    if (const auto& found = all[1].*one.of; !found.empty())
+      fmt::print(" {:>27.2f}", spread_of(found).median / spread_of(all[0].*one.of).median);
+  fmt::print("\n");
 }
 
 void run_all(int argc, char** argv) {
@@ -114,11 +124,8 @@ void run_all(int argc, char** argv) {
           if (!together) run_many(servers[i], requests, all[i]);
         }
       }
-      if (together)
-        for (auto& one : all) one.pages_per_s_many = {0};
       print(fmt::format("{} different pages of the node's, {}", different,
-                        together ? "client and server on one processor" : "placed freely")
-                .c_str(),
+                        together ? "client and server on one processor" : "placed freely"),
             servers, all);
     }
   }

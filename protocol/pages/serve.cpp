@@ -10,8 +10,7 @@ namespace {
 result<reply> answer(const request& asked, const layers::view& from) {
   const lsn at = std::min(asked.at, from.until());
   if (asked.kind == request_kind::get_page) {
-    auto read = std::make_shared<page>();
-    ZENITH_TRY(from.read_page(asked.relation, asked.fork, asked.block, at, *read));
+    ZENITH_TRY_ASSIGN(auto read, from.shared_page(asked.relation, asked.fork, asked.block, at));
     return reply{asked.id, page_reply{std::move(read)}};
   }
   ZENITH_TRY_ASSIGN(const auto state, from.relation(asked.relation, asked.fork, at));

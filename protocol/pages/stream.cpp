@@ -98,6 +98,13 @@ result<received_request> decode_request(byte_view data) {
   return received_request{r.id, check(r, kind, fork)};
 }
 
+std::array<std::byte, reply_header_size_bytes> encode_page_header(uint64_t id) {
+  std::array<std::byte, reply_header_size_bytes> out;
+  out[0] = static_cast<std::byte>(request_kind::get_page);
+  store_big_endian(&out[1], id);
+  return out;
+}
+
 bytes encode(const reply& r) {
   return std::visit([&](const auto& body) { return encode_body(r.id, body); }, r.body);
 }

@@ -1,6 +1,7 @@
 // stream: pagestream's requests and replies, as they stand inside CopyData.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <variant>
@@ -77,6 +78,8 @@ struct reply {
   std::variant<exists_reply, size_reply, page_reply, error_reply> body;
 };
 bytes encode(const reply& r);
+/// Of a page's reply, what stands before the page.
+std::array<std::byte, reply_header_size_bytes> encode_page_header(uint64_t id);
 /// Error: corrupt.
 result<reply> decode_reply(byte_view data);
 

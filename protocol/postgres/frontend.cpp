@@ -185,6 +185,11 @@ void write_sync(bytes& out) { frame_writer(out, 'S'); }
 void write_flush(bytes& out) { frame_writer(out, 'H'); }
 void write_terminate(bytes& out) { frame_writer(out, 'X'); }
 void write_copy_data(bytes& out, byte_view data) { frame_writer(out, 'd').append(data); }
+void write_copy_data_start(bytes& out, byte_view start, size_t other_bytes) {
+  const size_t length_at = out.size() + 1;
+  write_copy_data(out, start);
+  store_big_endian(out.data() + length_at, static_cast<uint32_t>(4 + start.size() + other_bytes));
+}
 void write_copy_done(bytes& out) { frame_writer(out, 'c'); }
 void write_copy_fail(bytes& out, std::string_view text) { frame_writer(out, 'f').text(text); }
 

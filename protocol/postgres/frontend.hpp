@@ -91,8 +91,10 @@ void write_execute(bytes& out, std::string_view portal, uint32_t rows_max);
 void write_sync(bytes& out);
 void write_flush(bytes& out);
 void write_terminate(bytes& out);
-/// These two are the same in both directions.
+/// These are the same in both directions.
 void write_copy_data(bytes& out, byte_view data);
+/// Of such a message all but its last so many bytes.
+void write_copy_data_start(bytes& out, byte_view start, size_t other_bytes);
 void write_copy_done(bytes& out);
 void write_copy_fail(bytes& out, std::string_view text);
 

@@ -322,6 +322,12 @@ void session::answer_copy_data(byte_view data) {
   if (phase_ != phase::over) write_copy_data(output_, data);
 }
 
+bool session::begin_copy_data(byte_view start, size_t other_bytes) {
+  if (phase_ == phase::over) return false;
+  write_copy_data_start(output_, start, other_bytes);
+  return true;
+}
+
 void session::complete(std::string_view tag) {
   if (phase_ == phase::over) return;
   ZENITH_ASSERT(phase_ == phase::running || phase_ == phase::copy_ended);

@@ -85,6 +85,9 @@ class session {
   /// For copies: begins the stream, then adds to it.
   void begin_copy();
   void answer_copy_data(byte_view data);
+  /// One message of a copy, of which output() gets the start only: its owner sends the other bytes
+  /// right behind what output() holds then. False where nothing is sent any more.
+  bool begin_copy_data(byte_view start, size_t other_bytes);
   /// Ends a command. A copy is ended with CopyDone first.
   void complete(std::string_view tag);
   /// Ends a command, at any place in it, with an error.

@@ -34,8 +34,9 @@ class history_cache {
   /// A value that any number of entries of one key may share; it is counted once.
   class held {
    public:
+    explicit held(size_t size_bytes) : size_bytes_(size_bytes) {}
     held(const Value& of, size_t size_bytes) : value(of), size_bytes_(size_bytes) {}
-    const Value value;
+    Value value{};
 
    private:
     friend class history_cache;

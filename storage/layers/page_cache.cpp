@@ -61,6 +61,10 @@ page_entries::held_ptr cached_history::held(const page& found) {
   return std::make_shared<const page_entries::held>(found, sizeof(page_entries::held));
 }
 
+std::shared_ptr<page_entries::held> cached_history::page_to_fill() {
+  return std::make_shared<page_entries::held>(sizeof(page_entries::held));
+}
+
 size_entries::held_ptr cached_history::held(const std::optional<relation_state>& found) {
   const size_t cuts = found ? found->cuts().size() * sizeof(relation_state::cut) : 0;
   return std::make_shared<const size_entries::held>(found, sizeof(size_entries::held) + cuts);

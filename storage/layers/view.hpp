@@ -61,6 +61,10 @@ class view {
   result<void> read_page(const relation_id& relation, fork_number fork, block_number block, lsn at,
                          page& into) const;
 
+  /// The same, shared with the cache: who only passes the page on copies nothing. Never nullptr.
+  result<std::shared_ptr<const page>> shared_page(const relation_id& relation, fork_number fork,
+                                                  block_number block, lsn at) const;
+
   /// A full-page image, and what it lies in where that is not a layer itself.
   struct kept_image {
     pg::block_image image;
@@ -83,6 +87,8 @@ class view {
   class scratch;
   /// A fork's size, shared with the cache where there is one.
   class known_size;
+  /// Where a block is put: the caller's page, or one that is shared with the cache.
+  class block_place;
   /// How far copies of copies are followed.
   static constexpr unsigned copy_depth_limit = 64;
 
@@ -93,6 +99,7 @@ class view {
   result<std::optional<relation_state>> size_of(const key& k, lsn at, const key_history& history,
                                                 unsigned depth) const;
   result<void> block_at(const key& k, lsn at, page& into, unsigned depth) const;
+  result<void> block_at(const key& k, lsn at, block_place& into, unsigned depth) const;
   /// What a block's records start from.
   result<void> base_of_block(const key& k, lsn at, const key_history& history, page& into,
                              unsigned depth) const;

@@ -43,6 +43,41 @@ class view::known_size {
   std::optional<relation_state> own_;
 };
 
+class view::block_place {
+ public:
+  /// A page of its own.
+  block_place() = default;
+  explicit block_place(page& into) : into_(&into) {}
+
+  /// Where the block is made.
+  page& memory() {
+    if (into_ == nullptr) {
+      made_ = cached_history::page_to_fill();
+      into_ = &made_->value;
+    }
+    return *into_;
+  }
+  /// The block is this one; nothing was made of it before.
+  void is(const page_entries::held_ptr& known) {
+    if (into_ != nullptr)
+      *into_ = known->value;
+    else
+      known_ = known;
+  }
+  /// What was made, for the cache.
+  page_entries::held_ptr to_keep() const { return made_ ? made_ : cached_history::held(*into_); }
+  /// What was found or made, where it is no caller's page.
+  std::shared_ptr<const page> shared() const {
+    const page_entries::held_ptr& found = known_ ? known_ : made_;
+    return {found, &found->value};
+  }
+
+ private:
+  page* into_ = nullptr;
+  std::shared_ptr<page_entries::held> made_;
+  page_entries::held_ptr known_;
+};
+
 /// The error of a read, with what was read.
 tl::unexpected<error> failed(const key& k, lsn at, const error& cause);
 error not_known(const std::string& what, lsn at, const error& why);

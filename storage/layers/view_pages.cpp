@@ -65,7 +65,20 @@ result<void> view::read_page(const relation_id& relation, fork_number fork, bloc
   return block_at(key::block(relation, fork, block), at, into, 0);
 }
 
+result<std::shared_ptr<const page>> view::shared_page(const relation_id& relation, fork_number fork,
+                                                      block_number block, lsn at) const {
+  ZENITH_TRY(check_range(at));
+  block_place into;
+  ZENITH_TRY(block_at(key::block(relation, fork, block), at, into, 0));
+  return into.shared();
+}
+
 result<void> view::block_at(const key& k, lsn at, page& into, unsigned depth) const {
+  block_place place(into);
+  return block_at(k, at, place, depth);
+}
+
+result<void> view::block_at(const key& k, lsn at, block_place& place, unsigned depth) const {
   ZENITH_TRY_ASSIGN(const known_size size, size_at(size_key_of(k), at, depth));
   if (!size)
     return fail(errc::not_found,
@@ -79,7 +92,7 @@ result<void> view::block_at(const key& k, lsn at, page& into, unsigned depth) co
   auto cached = cached_.find_page(k, at);
   if (cached && cached->newest <= hidden) cached.reset();
   if (cached && at <= cached->known_until) {
-    into = cached->data->value;
+    place.is(cached->data);
     return {};
   }
 
@@ -89,15 +102,17 @@ result<void> view::block_at(const key& k, lsn at, page& into, unsigned depth) co
   if (auto collected = collect(k, cached ? cached->known_until : hidden, at, history); !collected)
     return failed(k, at, collected.error());
   lsn newest = history.newest;
+  if (cached && !history.found()) {
+    cached->known_until = at;
+    cached_.keep(k, *cached);
+    place.is(cached->data);
+    return {};
+  }
+  page& into = place.memory();
   if (history.state != state_kind::open) {
     ZENITH_TRY(base_of_block(k, at, history, into, depth));
   } else if (cached) {
     into = cached->data->value;
-    if (!history.found()) {
-      cached->known_until = at;
-      cached_.keep(k, *cached);
-      return {};
-    }
   } else {
     ZENITH_TRY_ASSIGN(const lsn since, common_block_at(k, hidden, at, into, depth));
     if (!history.found()) newest = since;
@@ -107,7 +122,7 @@ result<void> view::block_at(const key& k, lsn at, page& into, unsigned depth) co
     if (checksums_ == page_checksums::on) pg::set_page_checksum(into, k.d);
   }
   if (cached_.is_on() && keeps_pages_ && newest <= at)
-    cached_.keep(k, page_entries::entry{newest, at, cached_history::held(into)});
+    cached_.keep(k, page_entries::entry{newest, at, place.to_keep()});
   return {};
 }
 

@@ -95,6 +95,12 @@ TEST(page_reply, has_its_frozen_bytes) {
   EXPECT_EQ(as_text(encode(replies[5])), std::string("\xff\0\0\0\0\0\0\0\6\x0b", 10));
 }
 
+TEST(page_reply, begins_with_the_header_that_is_sent_before_a_page) {
+  const reply r{0x0102030405060708, page_reply{std::make_shared<page>()}};
+  const auto header = encode_page_header(r.id);
+  EXPECT_EQ(as_text(header), as_text(byte_view{encode(r)}.first(header.size())));
+}
+
 TEST(page_reply, with_a_long_error_is_cut) {
   const reply r{1, error_reply{{errc::io, std::string(100000, 'x')}}};
   const bytes encoded = encode(r);

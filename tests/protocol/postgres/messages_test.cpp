@@ -59,6 +59,15 @@ TEST(frontend, messages_come_back_as_built) {
   EXPECT_EQ(std::get<bind_message>(*bind).result_formats, (std::vector<uint16_t>{0, 1}));
 }
 
+TEST(frontend, the_start_of_copy_data_and_what_follows_are_the_whole_message) {
+  bytes whole;
+  write_copy_data(whole, as_bytes("head and body"));
+  bytes parts;
+  write_copy_data_start(parts, as_bytes("head"), 9);
+  for (const char c : std::string(" and body")) parts.push_back(static_cast<std::byte>(c));
+  EXPECT_EQ(parts, whole);
+}
+
 TEST(frontend, messages_that_are_cut_or_too_long_are_refused) {
   for (const bytes& sample : frontend_samples()) {
     const frame whole = only(sample);

@@ -153,6 +153,28 @@ TEST_F(view_test, a_page_read_again_where_nothing_changed_comes_from_the_cache) 
   EXPECT_EQ(cache->pages.hits(), 1u);
 }
 
+TEST_F(view_test, a_shared_page_is_the_one_that_the_cache_has) {
+  put_image(3, 'a');
+  const lsn before = put_letter(3, 'b');
+  const lsn after = put_letter(3, 'c');
+  const auto cache = std::make_shared<page_cache>(1 << 20);
+  const view cached = seen(cache);
+  const auto shared = [&](const view& from, lsn at) {
+    auto found = from.shared_page(table, fork_number::main, 3, at);
+    EXPECT_TRUE(found) << found.error().message;
+    return *found;
+  };
+  const auto first = shared(cached, after);
+  EXPECT_EQ(letters(*first), "ca");
+  EXPECT_EQ(shared(cached, after), first) << "no copy is made of it";
+  EXPECT_EQ(letters(*shared(cached, before)), "ba");
+  EXPECT_EQ(letters(*shared(cached, now_)), "ca");
+  EXPECT_EQ(read(cached, 3, after).data, first->data);
+  EXPECT_EQ(letters(*shared(seen(), after)), "ca") << "without a cache it is its holder's";
+  const auto missing = cached.shared_page(table, fork_number::main, 10, after);
+  EXPECT_EQ(missing.error().code, errc::out_of_range);
+}
+
 TEST_F(view_test, a_scan_takes_pages_from_the_cache_and_puts_none_there) {
   put_image(3, 'a');
   put_image(4, 'x');
