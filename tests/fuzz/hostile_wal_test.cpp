@@ -27,10 +27,14 @@ struct corpus {
     return static_cast<size_t>(std::max<ptrdiff_t>(next - records.begin() - 1, 0));
   }
   /// The next byte to change. Behind a switch of segments lie zeros that say nothing, all of which
-  /// are read again with each change: some of them stand for all. Nothing else here is so long.
+  /// are read again with each change: fewer and fewer of them stand for all. No other record here
+  /// is so long.
   lsn after(lsn at) const {
-    constexpr uint64_t long_bytes = 64 * 1024, step_bytes = 509;
-    return at + (at - records[record_of(at)].start > long_bytes ? step_bytes : 1);
+    constexpr uint64_t long_bytes = 64 * 1024, header_bytes = 24;
+    const seen_record& record = records[record_of(at)];
+    const uint64_t inside = at - record.start;
+    if (record.end - record.start < long_bytes || inside < header_bytes) return at + 1;
+    return at + std::max<uint64_t>(1, inside / 4);
   }
   lsn before(size_t record) const { return record == 0 ? lsn{} : records[record - 1].start; }
 
