@@ -52,6 +52,7 @@
 #include "storage/base/lsn.hpp"
 #include "storage/base/result.hpp"
 #include "storage/io/file_system.hpp"
+#include "storage/layers/append_buffer.hpp"
 
 namespace zenith::layers {
 
@@ -144,11 +145,16 @@ class block_file_writer {
 
  private:
   struct pending_block {
-    bytes keys;
+    append_buffer keys;
     std::vector<uint32_t> ends;
-    bytes values;
+    append_buffer values;
 
-    void add(byte_view key, byte_view value, byte_view rest = {});
+    void add(byte_view key, byte_view value, byte_view rest = {}) {
+      keys.append(key);
+      values.append(value);
+      values.append(rest);
+      ends.push_back(static_cast<uint32_t>(values.size()));
+    }
     bool is_empty() const { return ends.empty(); }
     size_t size_bytes() const { return keys.size() + values.size(); }
   };
@@ -168,15 +174,15 @@ class block_file_writer {
   block_file_description description_;
   int level_;
   block_file_sizes sizes_;
-  uint64_t offset_ = 0;  // of buffer_ in the file
-  bytes buffer_;         // blocks that wait to be written together
+  uint64_t offset_ = 0;   // of buffer_ in the file
+  append_buffer buffer_;  // blocks that wait to be written together
   uint64_t entries_ = 0;
   uint64_t blocks_ = 0;
-  bytes last_key_;
+  append_buffer last_key_;
   pending_block open_;
   std::vector<uint64_t> open_hashes_;  // of the different filtered keys in it
   std::vector<pending_block> index_;   // from the level that leads to data blocks up
-  bytes unpacked_;
+  append_buffer unpacked_;
   bytes place_;
 };
 

@@ -26,13 +26,6 @@ void append(bytes& to, byte_view part) { to.insert(to.end(), part.begin(), part.
 
 }  // namespace
 
-void block_file_writer::pending_block::add(byte_view key, byte_view value, byte_view rest) {
-  append(keys, key);
-  append(values, value);
-  append(values, rest);
-  ends.push_back(static_cast<uint32_t>(values.size()));
-}
-
 block_file_writer::block_file_writer(file_system& files, path name, std::unique_ptr<file> out,
                                      const block_file_description& description, int level,
                                      const block_file_sizes& sizes)
@@ -74,22 +67,24 @@ result<void> block_file_writer::add(byte_view key, byte_view value, byte_view re
     return fail(errc::invalid_argument,
                 fmt::format("{}: a value has {} bytes, more than {}", name_.string(), value_bytes,
                             size_t{value_limit_bytes}));
-  if (entries_ != 0 && compare(last_key_, key) >= 0)
+  if (entries_ != 0 && compare(last_key_.view(), key) >= 0)
     return fail(errc::invalid_argument, fmt::format("{}: entry {} is not behind the one before it",
                                                     name_.string(), entries_ + 1));
   if (!open_.is_empty() && open_.size_bytes() + key.size() + value_bytes > sizes_.data_block_bytes)
     ZENITH_TRY(flush_block());
   const size_t filtered = description_.filter_key_bytes;
-  if (filtered != 0 && (open_.is_empty() || compare(last_key_, key.first(filtered)) != 0))
+  if (filtered != 0 && (open_.is_empty() || compare(last_key_.view(), key.first(filtered)) != 0))
     open_hashes_.push_back(filter_hash(key.first(filtered)));
   open_.add(key, value, rest);
-  last_key_.assign(key.begin(), key.end());
+  last_key_.clear();
+  last_key_.append(key);
   ++entries_;
   return {};
 }
 
 result<void> block_file_writer::flush_block() {
-  const bytes first(open_.keys.begin(), open_.keys.begin() + description_.key_size_bytes);
+  const byte_view first_key = open_.keys.view().first(description_.key_size_bytes);
+  const bytes first(first_key.begin(), first_key.end());
   bytes filter;
   append_filter(open_hashes_, filter);
   open_hashes_.clear();
@@ -111,8 +106,8 @@ result<void> block_file_writer::add_to_index(size_t level, byte_view key, const 
 }
 
 result<void> block_file_writer::flush_index(size_t level) {
-  const bytes first(index_[level].keys.begin(),
-                    index_[level].keys.begin() + description_.key_size_bytes);
+  const byte_view first_key = index_[level].keys.view().first(description_.key_size_bytes);
+  const bytes first(first_key.begin(), first_key.end());
   ZENITH_TRY_ASSIGN(const block_place place, write_block(index_[level]));
   return add_to_index(level + 1, first, place, {});
 }
@@ -121,31 +116,32 @@ result<void> block_file_writer::flush_index(size_t level) {
 result<block_place> block_file_writer::write_block(pending_block& block) {
   const auto count = static_cast<uint32_t>(block.ends.size());
   unpacked_.clear();
-  append(unpacked_, view_of(count));
-  append(unpacked_, block.keys);
-  append(unpacked_, std::as_bytes(std::span(block.ends)));
-  append(unpacked_, block.values);
+  unpacked_.append(view_of(count));
+  unpacked_.append(block.keys.view());
+  unpacked_.append(std::as_bytes(std::span(block.ends)));
+  unpacked_.append(block.values.view());
   if (unpacked_.size() > block_limit_bytes)
     return fail(errc::limit, fmt::format("{}: a block of {} bytes is more than {}", name_.string(),
                                          unpacked_.size(), block_limit_bytes));
   const size_t begin = buffer_.size();
-  buffer_.resize(begin + sizeof(block_header) + ZSTD_compressBound(unpacked_.size()));
-  size_t stored = ZSTD_compressCCtx(
-      packing_context(), buffer_.data() + begin + sizeof(block_header),
-      buffer_.size() - begin - sizeof(block_header), unpacked_.data(), unpacked_.size(), level_);
+  const size_t room = std::max(ZSTD_compressBound(unpacked_.size()), unpacked_.size());
+  std::byte* const at = buffer_.reserve(sizeof(block_header) + room);
+  std::byte* const packed = at + sizeof(block_header);
+  size_t stored = ZSTD_compressCCtx(packing_context(), packed, room, unpacked_.data(),
+                                    unpacked_.size(), level_);
   block_header header{};
   header.compression = compression_zstd;
   if (ZSTD_isError(stored) || stored >= unpacked_.size()) {
     header.compression = compression_none;
     stored = unpacked_.size();
-    std::ranges::copy(unpacked_, buffer_.data() + begin + sizeof(block_header));
+    std::ranges::copy(unpacked_.view(), packed);
   }
   header.stored_bytes = static_cast<uint32_t>(stored);
   header.unpacked_bytes = static_cast<uint32_t>(unpacked_.size());
-  buffer_.resize(begin + sizeof header + stored);
-  store(buffer_.data() + begin, header);
-  header.crc = crc32c(byte_view(buffer_).subspan(begin + 4));
-  store(buffer_.data() + begin, header);
+  store(at, header);
+  header.crc = crc32c(byte_view(at + 4, sizeof header - 4 + stored));
+  store(at, header);
+  buffer_.add(sizeof header + stored);
   block.keys.clear();
   block.ends.clear();
   block.values.clear();
@@ -155,7 +151,7 @@ result<block_place> block_file_writer::write_block(pending_block& block) {
 }
 
 result<void> block_file_writer::write_out() {
-  ZENITH_TRY(file_->write(offset_, buffer_));
+  ZENITH_TRY(file_->write(offset_, buffer_.view()));
   offset_ += buffer_.size();
   buffer_.clear();
   return {};
@@ -175,7 +171,7 @@ result<uint64_t> block_file_writer::finish() {
   footer.index_bytes = root.size_bytes;
   footer.file_bytes = offset_ + buffer_.size() + sizeof footer;
   footer.crc = crc32c(view_of(footer).subspan(8));
-  append(buffer_, view_of(footer));
+  buffer_.append(view_of(footer));
   ZENITH_TRY(write_out());
   ZENITH_TRY(file_->sync());
   ZENITH_TRY(files_->sync_directory(name_.parent_path().empty() ? path(".") : name_.parent_path()));

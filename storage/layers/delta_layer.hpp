@@ -60,6 +60,7 @@ class delta_writer {
       : out_(std::move(out)), info_(std::move(info)) {}
   block_file_writer out_;
   layer_file_info info_;
+  encoded_key last_key_{};  // info_.last_key
   uint64_t added_bytes_ = 0;
 };
 

@@ -88,10 +88,15 @@ result<void> delta_writer::add(const version_entry& entry) {
   ZENITH_TRY_ASSIGN(const value_head head, head_of(entry));
   const bool has_data = entry.is_record() || entry.kind == version_kind::value;
   const byte_view data = has_data ? entry.data : byte_view{};
-  ZENITH_TRY(out_.add(encode_delta_key(encode(entry.k), entry.at), head.view(), data));
-  if (info_.entries == 0) info_.first_key = entry.k;
-  if (info_.entries == 0 || info_.last_key != entry.k) ++info_.keys;
-  info_.last_key = entry.k;
+  const bool is_new = info_.entries == 0 || info_.last_key != entry.k;
+  const encoded_key k = is_new ? encode(entry.k) : last_key_;
+  ZENITH_TRY(out_.add(encode_delta_key(k, entry.at), head.view(), data));
+  if (is_new) {
+    if (info_.entries == 0) info_.first_key = entry.k;
+    ++info_.keys;
+    info_.last_key = entry.k;
+    last_key_ = k;
+  }
   ++info_.entries;
   if (entry.kind == version_kind::copy) info_.copied_at.push_back(entry.source_at);
   added_bytes_ += delta_key_size_bytes + head.size_bytes + data.size();

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "storage/layers/transaction_times.hpp"
+#include "storage/postgres/stored_record.hpp"
 #include "storage/redo/unnamed_changes.hpp"
 
 namespace zenith::layers {
@@ -96,7 +97,9 @@ void ingestor::report(const wal::raw_record& raw, const error& cause) {
 }
 
 void ingestor::put_record(const key& k, redo::record_effect effect) {
-  if (stored_ == nullptr) stored_ = layer_->add_record(record_.start, record_bytes_);
+  if (stored_ == nullptr)
+    stored_ = pg::keeps_all(record_) ? layer_->add_short_record(record_.start, record_bytes_)
+                                     : layer_->add_record(record_.start, record_bytes_);
   layer_->put_record(k, record_.end, stored_, effect);
   remember_existence(k, true);
 }

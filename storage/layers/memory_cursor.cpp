@@ -120,11 +120,13 @@ class memory_layer::all_versions final : public version_cursor {
     into.record_start = {};
     into.source = {};
     into.source_at = {};
+    into.is_short = false;
     switch (v.what()) {
       case version_kind::changes:
       case version_kind::initialises:
         into.data = stored_as<stored_record>(v).data();
         into.record_start = stored_as<stored_record>(v).start;
+        into.is_short = stored_as<stored_record>(v).is_short != 0;
         break;
       case version_kind::value:
         into.data = stored_as<stored_value>(v).data();

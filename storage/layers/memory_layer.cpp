@@ -5,6 +5,7 @@
 
 #include "storage/base/assert.hpp"
 #include "storage/layers/version_in_memory.hpp"
+#include "storage/postgres/stored_record.hpp"
 
 namespace zenith::layers {
 namespace {
@@ -66,11 +67,25 @@ result<void> memory_layer::list(const key& first, const key& last, lsn until,
   return {};
 }
 
-const memory_layer::stored_record* memory_layer::add_record(lsn start, byte_view record_bytes) {
+memory_layer::stored_record* memory_layer::copy_record(lsn start, byte_view record_bytes,
+                                                       bool is_short) {
+  ZENITH_ASSERT(record_bytes.size() <= UINT32_MAX);
   std::byte* const piece = arena_.allocate(sizeof(stored_record) + record_bytes.size());
-  auto* const stored = new (piece) stored_record{start, record_bytes.size()};
+  auto* const stored = new (piece)
+      stored_record{start, static_cast<uint32_t>(record_bytes.size()), is_short ? 1u : 0u};
   std::copy(record_bytes.begin(), record_bytes.end(), piece + sizeof(stored_record));
   account();
+  return stored;
+}
+
+const memory_layer::stored_record* memory_layer::add_record(lsn start, byte_view record_bytes) {
+  return copy_record(start, record_bytes, false);
+}
+
+const memory_layer::stored_record* memory_layer::add_short_record(lsn start,
+                                                                  byte_view record_bytes) {
+  stored_record* const stored = copy_record(start, record_bytes, true);
+  pg::clear_crc_and_link({reinterpret_cast<std::byte*>(stored + 1), record_bytes.size()});
   return stored;
 }
 

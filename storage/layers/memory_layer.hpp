@@ -62,6 +62,9 @@ class memory_layer final : public layer {
   struct stored_record;
   /// Copies a record into the arena, once for all the keys that it changes.
   const stored_record* add_record(lsn start, byte_view record_bytes);
+  /// The same of a record that pg::keeps_all says all is kept of in files: its CRC and its link are
+  /// zeros in the copy, so that nobody has to take it apart again to write it.
+  const stored_record* add_short_record(lsn start, byte_view record_bytes);
   /// The same record put twice under one key counts once (redo applies it as a whole).
   void put_record(const key& k, lsn end, const stored_record* stored, redo::record_effect effect);
   void put_value(const key& k, lsn at, byte_view value);
@@ -81,6 +84,8 @@ class memory_layer final : public layer {
 
  private:
   class all_versions;
+
+  stored_record* copy_record(lsn start, byte_view record_bytes, bool is_short);
 
   void put(const key& k, const version& v);
   /// After everything that takes memory.

@@ -22,10 +22,11 @@ struct version_entry {
   key k;
   lsn at;  ///< from this LSN on it counts: the end of its record
   version_kind kind{};
-  byte_view data;    ///< of a record its bytes, of a value the value, else empty
-  lsn record_start;  ///< of a record
-  key source;        ///< of a copy
-  lsn source_at;     ///< of a copy
+  byte_view data;         ///< of a record its bytes, of a value the value, else empty
+  lsn record_start;       ///< of a record
+  key source;             ///< of a copy
+  lsn source_at;          ///< of a copy
+  bool is_short = false;  ///< of a record: as files keep it (postgres/stored_record.hpp)
 
   bool is_record() const { return kind <= version_kind::initialises; }
 };

@@ -24,7 +24,8 @@ class version_shortener {
 
   /// What the version refers to afterwards is valid until the next call.
   void shorten(version_entry& v) {
-    if (!v.is_record() || !pg::decode_record(v.data, v.record_start, v.at, record_)) return;
+    if (!v.is_record() || v.is_short || !pg::decode_record(v.data, v.record_start, v.at, record_))
+      return;
     if (brings_image(record_, v.k) && make_page(v.k)) {
       v.kind = version_kind::value;
       v.record_start = {};

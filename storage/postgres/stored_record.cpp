@@ -2,6 +2,10 @@
 // XLogRecordAssemble, has the layout).
 #include "storage/postgres/stored_record.hpp"
 
+#include <algorithm>
+
+#include "storage/base/assert.hpp"
+
 #include "storage/postgres/pg_headers.hpp"
 extern "C" {
 #include <access/xlogrecord.h>
@@ -57,6 +61,17 @@ void put_block_header(writer& out, const block_reference& block, bool with_image
 }
 
 }  // namespace
+
+bool keeps_all(const record& r) {
+  return std::ranges::none_of(r.blocks(),
+                              [](const block_reference& block) { return block.has_image; });
+}
+
+void clear_crc_and_link(byte_span raw) {
+  ZENITH_ASSERT(raw.size() >= SizeOfXLogRecord);
+  std::memset(raw.data() + offsetof(XLogRecord, xl_crc), 0, sizeof(pg_crc32c));
+  std::memset(raw.data() + offsetof(XLogRecord, xl_prev), 0, sizeof(XLogRecPtr));
+}
 
 void encode_for_page(const record& r, const key& k, bytes& into) {
   constexpr size_t block_header_max = 1 + 1 + 2 + 5 + 2 + sizeof(RelFileNode) + 4;

@@ -14,4 +14,10 @@ namespace zenith::pg {
 /// which looks at no other image, does the same with it.
 void encode_for_page(const record& r, const key& k, bytes& into);
 
+/// Whether encode_for_page leaves nothing out, whatever the key, but the CRC and the link: where
+/// the record has no image.
+bool keeps_all(const record& r);
+/// Puts zeros in their place in a whole raw record.
+void clear_crc_and_link(byte_span raw);
+
 }  // namespace zenith::pg

@@ -123,6 +123,27 @@ TEST(stored_record, what_a_checked_block_of_a_file_makes_needless_is_zero) {
   EXPECT_EQ(load<uint32_t>(one.stored_bytes.data() + 20), 0u);
 }
 
+TEST(stored_record, of_a_record_without_images_everything_but_crc_and_link_is_kept) {
+  record whole;
+  bytes raw = sample();
+  ASSERT_TRUE(decode_record(raw, lsn{100}, lsn{200}, whole));
+  EXPECT_FALSE(keeps_all(whole));
+  raw = record_builder(resource_manager::heap, 0x20, 77, lsn{0x1234})
+            .add({.id = 0, .relation = heap, .number = 7, .data = text("data of 7")})
+            .add({.id = 1, .relation = heap, .number = 8, .same_relation = true})
+            .origin(5)
+            .toplevel_xid(70)
+            .main_data(as_bytes("what happened"))
+            .finish();
+  ASSERT_TRUE(decode_record(raw, lsn{100}, lsn{200}, whole));
+  EXPECT_TRUE(keeps_all(whole));
+  bytes encoded;
+  encode_for_page(whole, key::block(heap, fork_number::main, 7), encoded);
+  EXPECT_NE(encoded, raw);
+  clear_crc_and_link(raw);
+  EXPECT_EQ(encoded, raw);
+}
+
 TEST(stored_record, long_main_data_and_none_come_back) {
   for (const size_t size : {size_t{0}, size_t{1}, size_t{255}, size_t{256}, size_t{70000}}) {
     record_builder made(resource_manager::heap, 0);
