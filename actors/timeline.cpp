@@ -151,12 +151,14 @@ void open_store(self_pointer self, std::shared_ptr<const repository::branch_base
     note("the record at " + to_string(record.start) + " was not understood: " + cause.message);
   };
   if (state.parameters.check_images) how.on_image_problem = damage_log(state);
+  how.has_to_write = join_budget(self);
   const auto began = steady::now();
   auto opened = repository::timeline_store::open(std::move(how));
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(steady::now() - began);
   const std::string id = to_string(state.parameters.store.metadata.id);
   if (!opened) {
     state.failure = opened.error();
+    state.duties.account.reset();
     spdlog::error("timeline {}: cannot be opened: {}", id, opened.error().message);
     return;
   }

@@ -117,6 +117,8 @@ void write_next(timeline_pointer self) {
         state.store->layers_changed();
         state.duties.merge_is_due = true;
         state.duties.writes.succeeded();
+        // This job holds it still: only then is its memory weighed as free.
+        tend_later(self, state.parameters.layers.retry_min);
       });
 }
 

@@ -194,15 +194,22 @@ layer_duties::~layer_duties() {
   for (auto& promise : end_requests) promise.deliver(gone);
 }
 
-void begin_tending(timeline_pointer self) {
+std::function<bool(uint64_t)> join_budget(timeline_pointer self) {
   layer_duties& duties = self->state.duties;
   const layer_parameters& how = self->state.parameters.layers;
-  duties.last_used = self->clock().now();
-  if (how.budget)
-    duties.account = how.budget->join([me = caf::actor_cast<caf::weak_actor_ptr>(self)] {
-      if (auto strong = caf::actor_cast<caf::strong_actor_ptr>(me))
-        caf::anon_send(caf::actor_cast<timeline_actor>(strong), tend_atom::value);
-    });
+  if (!how.budget) return nullptr;
+  duties.account = how.budget->join([me = caf::actor_cast<caf::weak_actor_ptr>(self)] {
+    if (auto strong = caf::actor_cast<caf::strong_actor_ptr>(me))
+      caf::anon_send(caf::actor_cast<timeline_actor>(strong), tend_atom::value);
+  });
+  return [account = duties.account.get()](uint64_t unwritten_bytes) {
+    account->set({unwritten_bytes, 0, 0});
+    return account->has_to_freeze() || account->has_to_wait();
+  };
+}
+
+void begin_tending(timeline_pointer self) {
+  self->state.duties.last_used = self->clock().now();
   tend(self);
   schedule_tick(self);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -82,6 +83,9 @@ struct layer_duties {
   bool has_jobs_out() const { return writes.is_out || merges.is_out; }
 };
 
+/// Before the store is opened: its memory counts. Gives what the store asks while it reads its WAL
+/// (timeline_store::parameters::has_to_write).
+std::function<bool(uint64_t)> join_budget(timeline_pointer self);
 /// The store is open: what is to be done begins.
 void begin_tending(timeline_pointer self);
 /// Does what is due: freezes, hands out jobs, lets the receiver go on or wait, answers who waits.

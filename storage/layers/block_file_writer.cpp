@@ -2,6 +2,10 @@
 #include <fmt/format.h>
 #include <zstd.h>
 
+#include <memory>
+#include <mutex>
+#include <vector>
+
 #include "storage/layers/block.hpp"
 #include "storage/layers/block_file.hpp"
 #include "storage/layers/block_file_format.hpp"
@@ -13,14 +17,41 @@ namespace {
 /// Blocks are written to the file when so many bytes of them wait.
 constexpr size_t buffer_bytes = size_t{256} << 10;
 
-struct free_context {
-  void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
-};
+// A context takes hundreds of kB: one for each writer at work, not for each thread that ever wrote.
+class packing_contexts {
+ public:
+  struct give_back {
+    void operator()(ZSTD_CCtx* context) const { all().put(context); }
+  };
+  using handle = std::unique_ptr<ZSTD_CCtx, give_back>;
 
-ZSTD_CCtx* packing_context() {
-  static thread_local std::unique_ptr<ZSTD_CCtx, free_context> context(ZSTD_createCCtx());
-  return context.get();
-}
+  static packing_contexts& all() {
+    static packing_contexts one;
+    return one;
+  }
+  handle take() {
+    const std::lock_guard lock(mutex_);
+    if (idle_.empty()) return handle(ZSTD_createCCtx());
+    handle taken(idle_.back().release());
+    idle_.pop_back();
+    return taken;
+  }
+
+ private:
+  struct free_context {
+    void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
+  };
+  static constexpr size_t idle_max = 4;
+
+  void put(ZSTD_CCtx* context) {
+    std::unique_ptr<ZSTD_CCtx, free_context> idle(context);
+    const std::lock_guard lock(mutex_);
+    if (idle_.size() < idle_max) idle_.push_back(std::move(idle));
+  }
+
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<ZSTD_CCtx, free_context>> idle_;
+};
 
 void append(bytes& to, byte_view part) { to.insert(to.end(), part.begin(), part.end()); }
 
@@ -127,8 +158,8 @@ result<block_place> block_file_writer::write_block(pending_block& block) {
   const size_t room = std::max(ZSTD_compressBound(unpacked_.size()), unpacked_.size());
   std::byte* const at = buffer_.reserve(sizeof(block_header) + room);
   std::byte* const packed = at + sizeof(block_header);
-  size_t stored = ZSTD_compressCCtx(packing_context(), packed, room, unpacked_.data(),
-                                    unpacked_.size(), level_);
+  size_t stored = ZSTD_compressCCtx(packing_contexts::all().take().get(), packed, room,
+                                    unpacked_.data(), unpacked_.size(), level_);
   block_header header{};
   header.compression = compression_zstd;
   if (ZSTD_isError(stored) || stored >= unpacked_.size()) {

@@ -54,7 +54,7 @@ result<std::unique_ptr<timeline_store>> timeline_store::open(parameters how) {
   std::unique_ptr<timeline_store> store(new timeline_store(how));
   ZENITH_TRY(store->open_layers(how));
   ZENITH_TRY(store->open_wal());
-  ZENITH_TRY(store->read_wal());
+  ZENITH_TRY(store->read_wal(how.has_to_write));
   return store;
 }
 
@@ -108,7 +108,7 @@ result<void> timeline_store::open_wal() {
   return {};
 }
 
-result<void> timeline_store::read_wal() {
+result<void> timeline_store::read_wal(const std::function<bool(uint64_t)>& has_to_write) {
   const lsn until = wal_->end();
   const layers::wal_place& known = layers_->disk_consistent();
   end_ = known.at;
@@ -121,14 +121,19 @@ result<void> timeline_store::read_wal() {
     ZENITH_TRY(wal_->read(at, chunk));
     ZENITH_TRY(decoder_->feed(at, chunk));
     ZENITH_TRY(ingest_whole_records());
-    if (layers_->is_full()) ZENITH_TRY(write_full_layer());
+    if (layers_->is_full()) {
+      ZENITH_TRY(write_open_layer());
+    } else if (has_to_write && has_to_write(layers_->open_bytes() + layers_->frozen_bytes())) {
+      // Where that fails it is tried again once the timeline is open; reads go on meanwhile.
+      static_cast<void>(write_open_layer());
+    }
   }
   return {};
 }
 
 // Nobody else writes layers while the timeline is opened, and what is read may be more than fits
 // into memory. A child that waits for its parent has only what it took in since it was made.
-result<void> timeline_store::write_full_layer() {
+result<void> timeline_store::write_open_layer() {
   ZENITH_TRY(freeze());
   while (const auto job = layers_->next_write()) {
     auto written = job->run();

@@ -1,6 +1,7 @@
 // timeline_store: one open timeline: its WAL on disk, its versions in memory, what it answers.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -70,6 +71,9 @@ class timeline_store {
     std::shared_ptr<layers::layer_files> registry;
     layers::layer_limits limits;
     layers::retention keep;  ///< as for retain()
+    /// Asked while its own WAL is read again, with the bytes of layers that are not in files:
+    /// whether memory is short, so that they are written before more is read. May be null.
+    std::function<bool(uint64_t)> has_to_write;
     /// Told of each record that could not be taken in whole; may be null.
     layers::ingestor::failure_callback on_failure;
     /// Told of each page that is not as its image for checking has it; null: images are not looked
@@ -151,8 +155,8 @@ class timeline_store {
   explicit timeline_store(parameters& how);
   result<void> open_layers(parameters& how);
   result<void> open_wal();
-  result<void> read_wal();
-  result<void> write_full_layer();
+  result<void> read_wal(const std::function<bool(uint64_t)>& has_to_write);
+  result<void> write_open_layer();
   result<void> ingest_whole_records();
   result<void> append_in_segments(lsn at, byte_view data);
   result<void> check_not_promoted(const path& pg_wal) const;

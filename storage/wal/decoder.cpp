@@ -10,6 +10,11 @@ namespace zenith::wal {
 
 using pg::record_header_size_bytes;
 
+namespace {
+// More than that is not held while nothing is fed: of a thousand decoders most wait.
+constexpr size_t kept_bytes_max = 32 << 10;
+}  // namespace
+
 decoder::decoder(wal_identity identity, lsn start, lsn previous,
                  std::vector<timeline_switch> history)
     : identity_(identity),
@@ -46,15 +51,28 @@ result<void> decoder::feed(lsn at, byte_view data) {
     return fail(errc::invalid_argument, fmt::format("WAL fed at {} does not follow what ends at {}",
                                                     to_string(at), to_string(fed_until_)));
   // What is taken goes once it is the larger part, so that each byte moves once on average.
-  const size_t taken =
-      cursor_ > buffer_start_ ? std::min<size_t>(cursor_ - buffer_start_, buffer_.size()) : 0;
-  if (taken * 2 >= buffer_.size()) {
+  if (const size_t taken = taken_bytes(); taken * 2 >= buffer_.size()) {
     buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<ptrdiff_t>(taken));
     buffer_start_ = buffer_start_ + taken;
   }
   buffer_.insert(buffer_.end(), data.begin(), data.end());
   fed_until_ = fed_until_ + data.size();
   return {};
+}
+
+size_t decoder::taken_bytes() const {
+  return cursor_ > buffer_start_ ? std::min<size_t>(cursor_ - buffer_start_, buffer_.size()) : 0;
+}
+
+void decoder::release_taken() {
+  if (const size_t taken = taken_bytes();
+      buffer_.capacity() > kept_bytes_max && taken * 2 >= buffer_.size()) {
+    bytes rest(buffer_.begin() + static_cast<ptrdiff_t>(taken), buffer_.end());
+    buffer_.swap(rest);
+    buffer_start_ = buffer_start_ + taken;
+  }
+  if (place_ != place::inside_record && assembled_.capacity() > kept_bytes_max)
+    bytes().swap(assembled_);
 }
 
 result<std::optional<raw_record>> decoder::next() {
@@ -72,7 +90,10 @@ result<std::optional<raw_record>> decoder::next() {
         done = take_part();
         break;
     }
-    if (done == step::wait) return std::nullopt;
+    if (done == step::wait) {
+      release_taken();
+      return std::nullopt;
+    }
     if (done == step::ready) return ready_;
     if (done == step::failed) return tl::unexpected<error>(*failure_);
   }

@@ -77,6 +77,10 @@ class decoder {
   enum class step { again, wait, ready, failed };
 
   size_t available() const { return fed_until_ > cursor_ ? fed_until_ - cursor_ : 0; }
+  // How much of the buffer lies before the cursor.
+  size_t taken_bytes() const;
+  // Gives back the memory of what was taken, where it is much.
+  void release_taken();
   const std::byte* at_cursor() const { return buffer_.data() + (cursor_ - buffer_start_); }
   step fail_here(std::string message, byte_view zeros_from);
   step enter_page();

@@ -157,6 +157,24 @@ TEST_F(timeline_layers_fixture, the_largest_open_layer_is_written_where_memory_i
   EXPECT_EQ(written_until(made.directory), made.end());
 }
 
+TEST_F(timeline_layers_fixture, one_that_opens_while_memory_is_short_writes_what_it_reads) {
+  const auto first = open();
+  const auto window = follow(first);
+  send_changes(first, window, 100);
+  actors.ask<lsn>(first, close_atom::value, closing::discard);
+  actors.settle();
+  ASSERT_LT(written_until(made.directory), made.end());
+  // Others have taken all of it.
+  how.layers.budget = layers::memory_budget::make(1000);
+  const auto others = how.layers.budget->join([] {});
+  others->set({0, 2000, 0});
+  hold_jobs();
+  const auto second = open();
+  EXPECT_EQ(status_of(second).last_lsn, made.end().value());
+  EXPECT_EQ(written_until(made.directory), made.end());
+  EXPECT_EQ(how.layers.budget->used_bytes(), 2000u);
+}
+
 TEST_F(timeline_layers_fixture, a_write_that_fails_is_shown_and_tried_again) {
   limits.open_layer_bytes = 1;
   hold_jobs();
