@@ -115,6 +115,8 @@ using keep_atom = caf::atom_constant<caf::atom("keep")>;
 using collect_atom = caf::atom_constant<caf::atom("collect")>;
 using leave_atom = caf::atom_constant<caf::atom("leave")>;
 using run_atom = caf::atom_constant<caf::atom("run")>;
+using grow_atom = caf::atom_constant<caf::atom("grow")>;
+using source_atom = caf::atom_constant<caf::atom("source")>;
 using drain_atom = caf::atom_constant<caf::atom("drain")>;
 
 /// Writes and merges layers for all timelines, on threads of its own.
@@ -122,7 +124,8 @@ using background_actor = caf::typed_actor<
     // Runs the job when it is its turn; answers with what came of it.
     caf::replies_to<run_atom, layer_job_ptr>::with<layer_outcome_ptr>>;
 
-/// Owns one timeline: its WAL and what is in memory of it. Detached: it does its own disk I/O.
+/// Owns one timeline: its WAL and what is in memory of it. Detached: it does its own disk I/O. One
+/// to which nothing was written has an untouched_timeline in its place, which costs little.
 using timeline_actor = caf::typed_actor<
     // WAL that follows what was received; made durable soon, then the receiver's window says so.
     caf::reacts_to<wal_atom, wal_chunk_ptr>,
@@ -168,7 +171,18 @@ using timeline_actor = caf::typed_actor<
 
 }  // namespace zenith::actors
 
+namespace zenith::actors {
+
+/// Where a timeline without anything of its own finds what it has.
+struct inherited_from {
+  timeline_actor timeline;  ///< of repository::inherits_from
+  metadata_ptr child;       ///< of the one that asked, with all of its pg_timelines
+};
+
+}  // namespace zenith::actors
+
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::timeline_actor)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::inherited_from)
 
 namespace zenith::actors {
 
@@ -191,6 +205,10 @@ using compute_actor = caf::typed_actor<
 using supervisor_actor = control_actor::extend<
     // The timeline with this id, spawned where it was not.
     caf::replies_to<lookup_atom, std::string>::with<timeline_actor>,
+    // The same, to write to it, or for what an untouched one cannot answer.
+    caf::replies_to<grow_atom, std::string>::with<timeline_actor>,
+    // What the timeline with this id has its beginning from, spawned where it was not.
+    caf::replies_to<source_atom, std::string>::with<inherited_from>,
     // A compute's state changed.
     caf::reacts_to<changed_atom, compute_info>,
     // A receiver (its compute's name) streams, where the problem is empty; else why it does not.
@@ -207,8 +225,8 @@ using supervisor_actor = control_actor::extend<
     caf::replies_to<leave_atom, timeline_status>::with<bool>,
     // A merge counts: files that it has merged may be garbage.
     caf::reacts_to<merge_atom>,
-    // INTERNAL: it is time to collect; to sweep.
-    caf::reacts_to<collect_atom>, caf::reacts_to<sweep_atom>,
+    // INTERNAL: it is time to collect; to sweep; to let untouched timelines go that nobody uses.
+    caf::reacts_to<collect_atom>, caf::reacts_to<sweep_atom>, caf::reacts_to<tick_atom>,
     // INTERNAL: restarts what is to be restarted.
     caf::reacts_to<watch_atom>>;
 

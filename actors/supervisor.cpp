@@ -1,4 +1,4 @@
-// The supervisor: its messages, its timelines, the node's status and end.
+// The supervisor: its messages, the node's status and end.
 #include "actors/supervisor.hpp"
 
 #include <spdlog/spdlog.h>
@@ -8,8 +8,6 @@
 #include <tuple>
 
 #include "actors/errors.hpp"
-#include "actors/layer_settings.hpp"
-#include "actors/timeline.hpp"
 
 namespace zenith::actors {
 
@@ -65,6 +63,12 @@ supervisor::behavior_type supervisor::make_behavior() {
         if (!parsed) return to_caf(parsed.error());
         return reply(timeline_of(*parsed));
       },
+      [this](grow_atom, const std::string& id) -> caf::result<timeline_actor> {
+        auto parsed = parse_timeline_id(id);
+        if (!parsed) return to_caf(parsed.error());
+        return reply(timeline_of(*parsed, timeline_use::write));
+      },
+      [this](source_atom, const std::string& id) { return source_of(id); },
       [this](changed_atom, const compute_info& info) { compute_changed(info); },
       [this](stream_atom, const std::string& compute, const std::string& problem) {
         stream_changed(compute, problem);
@@ -95,6 +99,11 @@ supervisor::behavior_type supervisor::make_behavior() {
         collect_in_background();
         schedule_collection();
       },
+      [this](tick_atom) {
+        for (const auto& [id, entry] : timelines_)
+          if (entry.is_untouched) anon_send(entry.actor, tick_atom::value);
+        schedule_rest();
+      },
   };
 }
 
@@ -110,34 +119,6 @@ void supervisor::on_exit() {
 
 caf::timespan supervisor::request_timeout() const {
   return parameters_.settings.duration("cli_request_timeout");
-}
-
-result<timeline_actor> supervisor::timeline_of(const timeline_id& id) {
-  if (const auto found = timelines_.find(id); found != timelines_.end()) return found->second.actor;
-  if (shutting_down_) return fail(errc::unavailable, "the node is stopping");
-  ZENITH_TRY_ASSIGN(auto metadata, names().timeline(id));
-  timeline_parameters how;
-  timeline_actor parent;
-  ZENITH_TRY_ASSIGN(how.store.parent, base_from_files(metadata));
-  if (metadata.ancestor && !how.store.parent) {
-    ZENITH_TRY_ASSIGN(const timeline_id from, names().inherits_from(id));
-    ZENITH_TRY_ASSIGN(parent, timeline_of(from));
-  }
-  how.store.files = parameters_.files;
-  how.store.directory = names().timeline_directory(id);
-  how.store.metadata = metadata;
-  how.store.cache = cache_;
-  how.store.registry = registry_;
-  how.store.limits = layer_limits_of(parameters_.settings);
-  how.store.keep = kept_of(id)->needed->retention_of(id, lsn::max());
-  how.layers = layer_parameters_of();
-  how.branch = names().branch_of(id);
-  how.arrival_timeout = parameters_.settings.duration("page_request_timeout");
-  how.check_images = parameters_.settings.flag("check_consistency_images");
-  const timeline_actor made = spawn<caf::detached + caf::monitored>(timeline, how, parent);
-  timelines_[id] = {made, {}};
-  rested_.erase(id);
-  return made;
 }
 
 void supervisor::child_down(const caf::down_msg& message) {
@@ -211,12 +192,14 @@ node_status supervisor::status() const {
 }
 
 void supervisor::refresh_timelines(caf::timespan patience, std::function<void()> done) {
-  if (timelines_.empty()) return done();
-  const auto left = std::make_shared<size_t>(timelines_.size());
+  const auto left = std::make_shared<size_t>(1);
   const auto one_less = [left, done] {
     if (--*left == 0) done();
   };
   for (const auto& [id, entry] : timelines_) {
+    // What an untouched one would say is known.
+    if (entry.is_untouched) continue;
+    ++*left;
     request(entry.actor, patience, status_atom::value)
         .then(
             [this, id = id, one_less](const timeline_status& said) {
@@ -226,6 +209,7 @@ void supervisor::refresh_timelines(caf::timespan patience, std::function<void()>
             },
             [one_less](caf::error&) { one_less(); });
   }
+  one_less();
 }
 
 caf::result<node_status> supervisor::collect_status() {
@@ -262,6 +246,7 @@ void supervisor::stop_next_compute(caf::typed_response_promise<std::string> done
 
 void supervisor::close_timelines(caf::typed_response_promise<std::string> done) {
   stopping_->store(true);
+  std::erase_if(timelines_, [](const auto& one) { return one.second.is_untouched; });
   const auto left = std::make_shared<size_t>(timelines_.size() + 1);
   const auto one_less = [this, left, done] {
     if (--*left != 0) return;

@@ -15,6 +15,7 @@
 #include "actors/interfaces.hpp"
 #include "actors/sweep.hpp"
 #include "actors/timeline_layers.hpp"
+#include "actors/untouched_timeline.hpp"
 #include "config/settings.hpp"
 #include "storage/layers/layer_files.hpp"
 #include "storage/layers/memory_budget.hpp"
@@ -61,8 +62,17 @@ class supervisor : public supervisor_actor::base {
     bool at_end = false;
   };
 
-  // supervisor.cpp: timelines and the node.
-  result<timeline_actor> timeline_of(const timeline_id& id);
+  // supervisor_timelines.cpp: which actor a timeline has.
+  enum class timeline_use : uint8_t { read, write };
+  /// Spawned where it was not; to read one to which nothing was written: an untouched_timeline.
+  result<timeline_actor> timeline_of(const timeline_id& id, timeline_use use = timeline_use::read);
+  result<bool> is_untouched(const repository::timeline_metadata& timeline) const;
+  timeline_actor spawn_untouched(const repository::timeline_metadata& timeline);
+  caf::result<inherited_from> source_of(const std::string& id);
+  /// Where a timeline that is not open ends, from its files; remembered.
+  lsn end_of(const repository::timeline_metadata& timeline);
+
+  // supervisor.cpp: the node.
   void child_down(const caf::down_msg& message);
   node_status status() const;
   /// Asks every open timeline how it is; calls back when all have answered or had their time.
@@ -75,6 +85,7 @@ class supervisor : public supervisor_actor::base {
   // supervisor_layers.cpp: what all timelines' layers share.
   void begin_layers();
   void schedule_collection();
+  void schedule_rest();
   layer_parameters layer_parameters_of();
   /// What a timeline that has written layers needs of its ancestors, none of which has to be open
   /// for it; null for a root, and where the layers are its ancestors' yet.
@@ -116,7 +127,7 @@ class supervisor : public supervisor_actor::base {
   caf::result<std::string> delete_tag(const std::string& name);
   caf::result<point_info> resolve(const std::string& point);
   branch_info describe_branch(const std::string& name,
-                              const repository::timeline_metadata& timeline) const;
+                              const repository::timeline_metadata& timeline);
 
   // supervisor_reads.cpp: what reads a point's contents, each in an actor of its own.
   template <class Reply, class Work>
@@ -183,10 +194,14 @@ class supervisor : public supervisor_actor::base {
   struct timeline_entry {
     timeline_actor actor;
     timeline_status status;  ///< as it last said
+    bool is_untouched = false;
   };
   std::map<timeline_id, timeline_entry> timelines_;
   /// What those said that have ended since, because nobody used them.
   std::map<timeline_id, timeline_status> rested_;
+  /// Where timelines end that are not open and that were not since the node began.
+  std::map<timeline_id, lsn> ends_;
+  std::shared_ptr<const untouched_surroundings> surroundings_;
   std::map<std::string, compute_entry> computes_;
   bool shutting_down_ = false;
 };

@@ -96,35 +96,30 @@ void supervisor::find(const located_point& point, found_callback then) {
 }
 
 branch_info supervisor::describe_branch(const std::string& name,
-                                        const repository::timeline_metadata& timeline) const {
+                                        const repository::timeline_metadata& timeline) {
   branch_info info;
   info.name = name;
   info.timeline = to_string(timeline.id);
   if (timeline.ancestor) info.parent = names().branch_of(timeline.ancestor->timeline);
   info.start_lsn = timeline.start.value();
-  info.last_lsn = timeline.start.value();
   info.created_at = timeline.created_at.unix_us();
-  const auto open = timelines_.find(timeline.id);
-  if (open != timelines_.end() && open->second.status.last_lsn != 0)
-    info.last_lsn = open->second.status.last_lsn;
-  if (const auto rested = rested_.find(timeline.id); rested != rested_.end())
+  info.last_lsn = timeline.start.value();
+  if (const auto open = timelines_.find(timeline.id); open != timelines_.end())
+    info.last_lsn = std::max(info.last_lsn, open->second.status.last_lsn);
+  else if (const auto rested = rested_.find(timeline.id); rested != rested_.end())
     info.last_lsn = std::max(info.last_lsn, rested->second.last_lsn);
+  else
+    info.last_lsn = end_of(timeline).value();
   return info;
 }
 
 caf::result<std::vector<branch_info>> supervisor::list_branches() {
   auto promise = make_response_promise<std::vector<branch_info>>();
-  // Where a timeline with WAL of its own ends is known once it is open.
-  for (const auto& [name, branch] : names().branches()) {
-    if (rested_.contains(branch.timeline)) continue;
-    const auto wal = parameters_.files->exists(names().wal_directory(branch.timeline));
-    if (wal && *wal) static_cast<void>(timeline_of(branch.timeline));
-  }
   refresh_timelines(request_timeout(), [this, promise] {
     std::vector<branch_info> all;
     for (const auto& [name, branch] : names().branches())
-      if (const auto timeline = names().timeline(branch.timeline))
-        all.push_back(describe_branch(name, *timeline));
+      if (const auto timeline = names().stored_timeline(branch.timeline))
+        all.push_back(describe_branch(name, **timeline));
     deliver(promise, std::move(all));
   });
   return promise;
@@ -180,8 +175,10 @@ void supervisor::collect_garbage() {
   for (const timeline_id& garbage : names().garbage_timelines())
     if (auto removed = names().remove_timeline(garbage); !removed)
       spdlog::error("timeline {}: {}", to_string(garbage), removed.error().message);
-    else
+    else {
       rested_.erase(garbage);
+      ends_.erase(garbage);
+    }
 }
 
 caf::result<std::string> supervisor::delete_branch(const std::string& name, bool force) {

@@ -169,7 +169,9 @@ void supervisor::build_compute(repository::compute_metadata metadata, const poin
     deliver(promise, to_caf(failure));
   };
   const auto failed = [give_up](caf::error& failure) { give_up(from_caf(failure)); };
-  auto timeline = timeline_of(metadata.timeline);
+  auto timeline = timeline_of(metadata.timeline, metadata.access == access_mode::read_write
+                                                     ? timeline_use::write
+                                                     : timeline_use::read);
   if (!timeline) return give_up(timeline.error());
   add_compute(metadata);
   const auto purpose =
@@ -258,7 +260,7 @@ void supervisor::stop_and_drain(const std::string& name, bool immediate,
             answer_waiting(found->second);
             if (!is_writable(info)) return done(info);
             const auto id = parse_timeline_id(info.timeline);
-            auto timeline = timeline_of(*id);
+            auto timeline = timeline_of(*id, timeline_use::write);
             if (!timeline) return done(tl::unexpected<error>(timeline.error()));
             const auto pg_wal = std::filesystem::path(info.data_directory) / "pg_wal";
             request(*timeline, caf::infinite, drain_atom::value, pg_wal.string())

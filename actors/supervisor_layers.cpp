@@ -40,6 +40,20 @@ void supervisor::begin_layers() {
   // What a crash left, and what was removed while no node ran.
   sweep(sweep_mode::remove, [](const result<gc_reply>&) {});
   schedule_collection();
+  auto around = std::make_shared<untouched_surroundings>();
+  around->supervisor = actor_cast<supervisor_actor>(this);
+  around->registry = registry_;
+  around->cache = cache_;
+  around->idle_timeout = layer_parameters_of().idle_timeout;
+  surroundings_ = around;
+  schedule_rest();
+}
+
+void supervisor::schedule_rest() {
+  delayed_send(this,
+               std::clamp(surroundings_->idle_timeout / 4, std::chrono::milliseconds(50),
+                          std::chrono::milliseconds(60'000)),
+               tick_atom::value);
 }
 
 void supervisor::schedule_collection() {
@@ -57,24 +71,6 @@ layer_parameters supervisor::layer_parameters_of() {
   how.idle_timeout =
       std::max(settings.duration("timeline_idle_timeout"), settings.duration("view_lifetime"));
   return how;
-}
-
-result<branch_base_ptr> supervisor::base_from_files(
-    const repository::timeline_metadata& timeline) const {
-  if (!timeline.ancestor) return nullptr;
-  ZENITH_TRY_ASSIGN(
-      const bool has_layers,
-      parameters_.files->exists(names().timeline_directory(timeline.id) / layers::manifest_name));
-  if (!has_layers) return nullptr;
-  auto base = std::make_shared<repository::branch_base>();
-  base->from = timeline.start;
-  ZENITH_TRY_ASSIGN(base->wal, names().wal_before(timeline.id));
-  repository::timeline_metadata root = timeline;
-  while (root.ancestor) {
-    ZENITH_TRY_ASSIGN(root, names().timeline(root.ancestor->timeline));
-  }
-  base->since = root.created_at;
-  return branch_base_ptr{base};
 }
 
 repository::retention_window supervisor::window_of(const timeline_id& id) const {
@@ -124,7 +120,12 @@ caf::result<unsettled_ptr> supervisor::collect_unsettled() {
   auto all = std::make_shared<std::map<timeline_id, uint64_t>>();
   const auto one_less =
       when_all(timelines_.size() + 1, [=] { deliver(promise, unsettled_ptr{all}); });
-  for (const auto& [id, entry] : timelines_)
+  for (const auto& [id, entry] : timelines_) {
+    if (entry.is_untouched) {
+      (*all)[id] = 0;
+      one_less();
+      continue;
+    }
     request(entry.actor, caf::infinite, unsettled_atom::value)
         .then(
             [=, id = id](uint64_t first) {
@@ -136,6 +137,7 @@ caf::result<unsettled_ptr> supervisor::collect_unsettled() {
               (*all)[id] = 0;
               one_less();
             });
+  }
   one_less();
   return promise;
 }
@@ -261,7 +263,8 @@ caf::result<gc_reply> supervisor::collect(sweep_mode mode) {
 // Only what is open: the rest waits until somebody uses it, or asks for all.
 void supervisor::collect_in_background() {
   std::vector<timeline_id> open;
-  for (const auto& [id, entry] : timelines_) open.push_back(id);
+  for (const auto& [id, entry] : timelines_)
+    if (!entry.is_untouched) open.push_back(id);
   collect_garbage();
   merge_timelines(open, merge_goal::space, [this](const std::vector<error>& failed) {
     for (const error& why : failed) spdlog::error("not collected: {}", why.message);

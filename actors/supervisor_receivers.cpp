@@ -14,7 +14,8 @@ namespace zenith::actors {
 void supervisor::start_receiver(compute_entry& entry) {
   if (entry.receiver || !is_writable(entry.info) || shutting_down_) return;
   const auto id = parse_timeline_id(entry.info.timeline);
-  const auto timeline = id ? timeline_of(*id) : result<timeline_actor>(tl::unexpected(id.error()));
+  const auto timeline = id ? timeline_of(*id, timeline_use::write)
+                           : result<timeline_actor>(tl::unexpected(id.error()));
   const auto metadata = id ? names().timeline(*id)
                            : result<repository::timeline_metadata>(tl::unexpected(id.error()));
   if (!timeline || !metadata) {
@@ -44,7 +45,7 @@ caf::result<lsn> supervisor::follow_promotion(const std::string& name, pg_timeli
   if (!entry) return to_caf(entry.error());
   const auto id = parse_timeline_id((*entry)->info.timeline);
   if (!id) return to_caf(id.error());
-  const auto timeline = timeline_of(*id);
+  const auto timeline = timeline_of(*id, timeline_use::write);
   if (!timeline) return to_caf(timeline.error());
   auto promise = make_response_promise<lsn>();
   const auto failed = [promise](caf::error& failure) { deliver(promise, std::move(failure)); };

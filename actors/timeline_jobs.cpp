@@ -197,11 +197,10 @@ void ask_parent(timeline_pointer self) {
   }
   if (!state.parameters.layers.supervisor) return;
   duties.parent_asked = when;
-  self->request(state.parameters.layers.supervisor, caf::infinite, lookup_atom::value,
-                to_string(state.store->metadata().ancestor->timeline))
+  self->request(state.parameters.layers.supervisor, caf::infinite, source_atom::value, id_of(state))
       .then(
-          [=](const timeline_actor& parent) {
-            self->state.duties.parent = parent;
+          [=](const inherited_from& source) {
+            self->state.duties.parent = source.timeline;
             self->state.duties.parent_asked.reset();
             if (self->state.store) ask_parent(self);
           },

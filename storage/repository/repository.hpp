@@ -82,6 +82,9 @@ class repository {
   std::vector<timeline_metadata> timelines() const;
   /// One, with all the pg_timelines of its history.
   result<timeline_metadata> timeline(const timeline_id& id) const;
+  /// One as it is stored: with its own pg_timelines. Valid until something changes. Errors:
+  /// not_found, corrupt.
+  result<const timeline_metadata*> stored_timeline(const timeline_id& id) const;
   /// Replaces what can change (pg_timelines, state). Errors: not_found, io.
   result<void> update_timeline(const timeline_metadata& timeline);
   /// The branch that points to a timeline; empty where none does.
@@ -131,8 +134,6 @@ class repository {
   void check_ancestors();
   void index_names();
   result<void> make_way(const path& folder, std::string_view name);
-  /// As it is stored: with its own pg_timelines. Errors: not_found, corrupt.
-  result<const timeline_metadata*> stored_timeline(const timeline_id& id) const;
   /// Those of its ancestors that had begun when its history left them, oldest first.
   result<std::vector<pg_timeline_start>> inherited_pg_timelines(const timeline_metadata& of) const;
   result<timeline_metadata> with_own_pg_timelines(timeline_metadata timeline) const;

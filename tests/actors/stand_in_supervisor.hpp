@@ -44,6 +44,8 @@ inline supervisor_actor::behavior_type supervisor_that_lets_go(
       [](verify_atom, const text&, const text&) -> caf::result<verify_reply> { return unused(); },
       [](shutdown_atom) -> caf::result<text> { return unused(); },
       [](lookup_atom, const text&) -> caf::result<timeline_actor> { return unused(); },
+      [](grow_atom, const text&) -> caf::result<timeline_actor> { return unused(); },
+      [](source_atom, const text&) -> caf::result<inherited_from> { return unused(); },
       [](changed_atom, const compute_info&) {},
       [=](stream_atom, const text&, const text& problem) { on_problem(problem); },
       [](plan_atom, const text&, uint32_t, lsn) -> caf::result<lsn> { return unused(); },
@@ -66,6 +68,7 @@ inline supervisor_actor::behavior_type supervisor_that_lets_go(
       [](collect_atom) {},
       [](merge_atom) {},
       [](sweep_atom) {},
+      [](tick_atom) {},
   };
 }
 
