@@ -68,6 +68,7 @@ pgbench_wal make_pgbench_wal(const testing::temporary_directory& directory,
     run_ok(arguments);
   };
   pgbench({"-i", "-q", "-s", std::to_string(how.scale)});
+  if (!how.statement.empty()) server.value(how.statement);
   server.stop();
   pgbench_wal made = import_base(server.data(), directory / "base.image");
   made.folder = server.data() / "pg_wal";

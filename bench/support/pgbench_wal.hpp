@@ -16,6 +16,7 @@ struct pgbench_run {
   int clients = 4;
   int transactions_each = 40'000;
   std::string configuration;  ///< more lines for postgresql.conf
+  std::string statement;      ///< one more for the base, run once pgbench's tables are there
   bool crash = false;         ///< the server is killed at the end, and pgbench_wal::crashed made
 };
 

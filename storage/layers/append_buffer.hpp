@@ -25,6 +25,8 @@ class append_buffer {
   }
   void add(size_t filled_bytes) { size_ += filled_bytes; }
   void clear() { size_ = 0; }
+  /// Forgets what lies behind so many bytes, no more than there are.
+  void cut(size_t kept_bytes) { size_ = kept_bytes; }
 
   std::byte* data() { return data_.get(); }
   byte_view view() const { return {data_.get(), size_}; }

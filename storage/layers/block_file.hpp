@@ -114,6 +114,8 @@ struct block_file_description {
 /// Sizes that a writer keeps to; readers take any.
 struct block_file_sizes {
   /// A data block is closed before its keys and values pass this; a larger value has its own.
+  /// Entries of one key stay together where they fit; with a value of half of this at their end
+  /// they may take twice of this.
   size_t data_block_bytes = size_t{12} << 10;
   /// An index block is closed when its keys and values have reached this.
   size_t index_block_bytes = size_t{16} << 10;
@@ -162,6 +164,7 @@ class block_file_writer {
                     const block_file_description& description, int level,
                     const block_file_sizes& sizes);
   result<block_place> write_block(pending_block& block);
+  result<void> flush_before(byte_view key, size_t value_bytes);
   result<void> flush_block();
   result<void> flush_index(size_t level);
   result<void> add_to_index(size_t level, byte_view key, const block_place& place,
@@ -178,6 +181,7 @@ class block_file_writer {
   append_buffer buffer_;  // blocks that wait to be written together
   uint64_t entries_ = 0;
   uint64_t blocks_ = 0;
+  pending_block moved_;  // empty, but while the open block is closed
   append_buffer last_key_;
   pending_block open_;
   std::vector<uint64_t> open_hashes_;  // of the different filtered keys in it

@@ -235,8 +235,17 @@ result<block_ptr> block_file_reader::child(const block& index, uint32_t entry, u
   ZENITH_TRY(check_first_key(read, place, index.key(entry)));
   if (height != 0) ZENITH_TRY(check_index(read, height, begin, place.offset));
   auto loaded = std::make_shared<const block>(std::move(read));
+  if (height == 0 && is_one_page(*loaded)) return loaded;
   cache_->put(cache_file_, place.offset, loaded, loaded->size_bytes());
   return loaded;
+}
+
+bool block_file_reader::is_one_page(const block& loaded) const {
+  if (loaded.value(loaded.size() - 1).size() < page_size_bytes) return false;
+  const size_t same = description_.filter_key_bytes;
+  return loaded.size() == 1 ||
+         (same != 0 &&
+          compare(loaded.key(0).first(same), loaded.key(loaded.size() - 1).first(same)) == 0);
 }
 
 uint32_t block_file_reader::entry_of(const block& index, byte_view key) {

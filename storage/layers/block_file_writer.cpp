@@ -102,7 +102,7 @@ result<void> block_file_writer::add(byte_view key, byte_view value, byte_view re
     return fail(errc::invalid_argument, fmt::format("{}: entry {} is not behind the one before it",
                                                     name_.string(), entries_ + 1));
   if (!open_.is_empty() && open_.size_bytes() + key.size() + value_bytes > sizes_.data_block_bytes)
-    ZENITH_TRY(flush_block());
+    ZENITH_TRY(flush_before(key, value_bytes));
   const size_t filtered = description_.filter_key_bytes;
   if (filtered != 0 && (open_.is_empty() || compare(last_key_.view(), key.first(filtered)) != 0))
     open_hashes_.push_back(filter_hash(key.first(filtered)));
@@ -110,6 +110,39 @@ result<void> block_file_writer::add(byte_view key, byte_view value, byte_view re
   last_key_.clear();
   last_key_.append(key);
   ++entries_;
+  return {};
+}
+
+/// Closes the open block. What it has of the key that comes goes into the next one, where that may
+/// take all of it so far: who reads one of a page and the records on it reads the others too.
+result<void> block_file_writer::flush_before(byte_view key, size_t value_bytes) {
+  const size_t same_bytes = description_.filter_key_bytes;
+  const size_t size = description_.key_size_bytes;
+  const size_t count = open_.ends.size();
+  size_t kept = count;
+  while (same_bytes != 0 && kept > 0 &&
+         compare(open_.keys.view().subspan((kept - 1) * size, same_bytes), key.first(same_bytes)) ==
+             0)
+    --kept;
+  if (kept == 0 || kept == count) return flush_block();
+  const uint32_t values_kept = open_.ends[kept - 1];
+  const size_t together =
+      (count - kept + 1) * size + open_.values.size() - values_kept + value_bytes;
+  const bool is_large = value_bytes >= sizes_.data_block_bytes / 2;
+  if (together > (is_large ? 2 : 1) * sizes_.data_block_bytes) return flush_block();
+  for (size_t i = kept; i < count; ++i) {
+    const uint32_t begin = open_.ends[i - 1];
+    moved_.add(open_.keys.view().subspan(i * size, size),
+               open_.values.view().subspan(begin, open_.ends[i] - begin));
+  }
+  open_.keys.cut(kept * size);
+  open_.ends.resize(kept);
+  open_.values.cut(values_kept);
+  const uint64_t hash = open_hashes_.back();
+  open_hashes_.pop_back();
+  ZENITH_TRY(flush_block());
+  std::swap(open_, moved_);
+  open_hashes_.push_back(hash);
   return {};
 }
 

@@ -94,7 +94,8 @@ TEST(layer_formats, transaction_ends_with_the_records_before_them_are_read) {
   EXPECT_EQ(*later, (layers::transaction_end{301'999'500, start, start + 34, start - 24}));
 }
 
-/// Header, block sizes and order are the format's; only zstd may store the same otherwise.
+/// Header, entries and order are the format's. Which entries share a block is the writer's choice,
+/// readers take any; zstd may store the same otherwise.
 TEST(layer_formats, what_is_written_today_is_the_same_format) {
   memory_file_system files;
   ASSERT_TRUE(files.create_directories("/l"));
@@ -123,7 +124,6 @@ TEST(layer_formats, what_is_written_today_is_the_same_format) {
   const auto golden = layers::delta_layer::open(posix_file_system(), folder / "delta-2.delta",
                                                 cache, block_file_reader::new_cache_file());
   ASSERT_TRUE(golden) << golden.error().message;
-  EXPECT_EQ((*delta)->file().blocks(), (*golden)->file().blocks());
   EXPECT_EQ((*delta)->file().index_levels(), (*golden)->file().index_levels());
   EXPECT_EQ((*delta)->file().entries(), (*golden)->file().entries());
 }

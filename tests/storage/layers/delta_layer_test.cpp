@@ -87,6 +87,31 @@ void expect_history(const layer& from, const key& k, const sample_versions& all,
   }
 }
 
+TEST_F(delta_layer_test, a_page_and_the_records_on_it_lie_in_one_block_that_is_not_kept) {
+  constexpr block_number blocks = 40;
+  const auto key_of = [](block_number b) { return key::block({1663, 5, 9}, fork_number::main, b); };
+  sample_versions all;
+  for (block_number b = 0; b < blocks; ++b) {
+    lsn at = after + 8;
+    all[key_of(b)][at] = {.kind = version_kind::value, .data = bytes(page_size_bytes)};
+    for (unsigned i = 0; i < b % 9; ++i) {
+      const lsn start = at;
+      at = at + 400;
+      all[key_of(b)][at] = {
+          .kind = version_kind::changes, .data = bytes(350), .record_start = start};
+    }
+  }
+  ASSERT_TRUE(write(all));
+  const auto layer = open();
+  ASSERT_EQ(layer->file().index_levels(), 0u);
+  EXPECT_EQ(layer->file().blocks(), blocks);
+  for (block_number b = 0; b < blocks; ++b) {
+    SCOPED_TRACE(b);
+    expect_history(*layer, key_of(b), all, {}, lsn::max());
+  }
+  EXPECT_EQ(cache_.size_bytes(), 0u) << "the page made of it is what is kept";
+}
+
 TEST_F(delta_layer_test, gives_the_versions_of_each_key_that_count_newest_first) {
   for (const uint64_t seed : {1, 2, 3}) {
     SCOPED_TRACE("seed " + std::to_string(seed));
