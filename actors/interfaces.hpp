@@ -47,9 +47,15 @@ using layer_outcome_ptr = std::shared_ptr<const result<layers::written_layers>>;
 /// What a timeline has to keep: its window of history, and what all names need.
 struct kept_states {
   repository::retention_window window;
+  /// Of WAL that is kept as it came.
+  repository::retention_window wal_window{repository::retention_window::unlimited, 0};
   std::shared_ptr<const repository::needed_states> needed;
 };
 using kept_states_ptr = std::shared_ptr<const kept_states>;
+
+using wal_trim_ptr = std::shared_ptr<const repository::timeline_store::wal_trim>;
+/// Whether WAL that nobody needs goes, or is only told of.
+enum class trimming : uint8_t { remove, report };
 
 /// By timeline, of those that are open.
 using unsettled_ptr = std::shared_ptr<const std::map<timeline_id, uint64_t>>;
@@ -84,6 +90,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::start_purpose)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::point_found)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::layer_job_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::kept_states_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::wal_trim_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::trimming)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::unsettled_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::urgency)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::merge_goal)
@@ -108,6 +116,7 @@ using lookup_atom = caf::atom_constant<caf::atom("lookup")>;
 using changed_atom = caf::atom_constant<caf::atom("changed")>;
 using settle_atom = caf::atom_constant<caf::atom("settle")>;
 using merge_atom = caf::atom_constant<caf::atom("merge")>;
+using trim_atom = caf::atom_constant<caf::atom("trim")>;
 using unsettled_atom = caf::atom_constant<caf::atom("unsettled")>;
 using tick_atom = caf::atom_constant<caf::atom("tick")>;
 using tend_atom = caf::atom_constant<caf::atom("tend")>;
@@ -155,6 +164,8 @@ using timeline_actor = caf::typed_actor<
     caf::replies_to<settle_atom, lsn, urgency>::with<branch_base_ptr>,
     // Writes what is in memory and merges until nothing is left to do.
     caf::replies_to<merge_atom, merge_goal>::with<timeline_status>,
+    // Removes WAL that is not to be kept, or says what would go.
+    caf::replies_to<trim_atom, kept_states_ptr, trimming>::with<wal_trim_ptr>,
     // The lowest number of its files that may come to count although its manifest does not name
     // them (layer_store::unsettled_from).
     caf::replies_to<unsettled_atom>::with<uint64_t>,

@@ -10,11 +10,27 @@ namespace {
 
 constexpr const char* window_key = "history_window";
 constexpr const char* size_key = "history_size";
+constexpr const char* wal_time_key = "wal_keep_time";
+constexpr const char* wal_size_key = "wal_keep_size";
 // Sizes of merges, told by the files that they make.
 constexpr uint64_t files_of_first_level = 4;
 constexpr uint64_t files_of_a_job = 8;
 
-bool may_be_a_branchs_own(const std::string& key) { return key == window_key || key == size_key; }
+bool may_be_a_branchs_own(const std::string& key) {
+  return key == window_key || key == size_key || key == wal_time_key || key == wal_size_key;
+}
+
+repository::retention_window window_of(const config::settings& settings, const branch_settings& own,
+                                       const char* time_key, const char* bytes_key) {
+  config::settings both = settings;
+  // What no longer fits is as if it were not there: the node's own counts.
+  for (const auto& [key, value] : own)
+    if (may_be_a_branchs_own(key)) static_cast<void>(both.set(key, value));
+  repository::retention_window window;
+  window.time_us = static_cast<uint64_t>(both.duration(time_key).count()) * 1000;
+  window.wal_bytes = both.size_bytes(bytes_key);
+  return window;
+}
 
 }  // namespace
 
@@ -40,23 +56,22 @@ layers::layer_limits layer_limits_of(const config::settings& settings) {
 
 repository::retention_window history_window_of(const config::settings& settings,
                                                const branch_settings& own) {
-  config::settings both = settings;
-  // What no longer fits is as if it were not there: the node's own counts.
-  for (const auto& [key, value] : own)
-    if (may_be_a_branchs_own(key)) static_cast<void>(both.set(key, value));
-  repository::retention_window window;
-  window.time_us = static_cast<uint64_t>(both.duration(window_key).count()) * 1000;
-  window.wal_bytes = both.size_bytes(size_key);
-  return window;
+  return window_of(settings, own, window_key, size_key);
+}
+
+repository::retention_window wal_window_of(const config::settings& settings,
+                                           const branch_settings& own) {
+  return window_of(settings, own, wal_time_key, wal_size_key);
 }
 
 result<void> change_branch_setting(branch_settings& own, const std::string& key,
                                    const std::string& value) {
   ZENITH_TRY_ASSIGN(const config::setting* const row, config::find_setting(key));
   if (!may_be_a_branchs_own(row->key))
-    return fail(errc::unsupported,
-                fmt::format("{} is for the whole node; a branch can have {} and {} of its own", key,
-                            window_key, size_key));
+    return fail(
+        errc::unsupported,
+        fmt::format("{} is for the whole node; a branch can have {}, {}, {} and {} of its own", key,
+                    window_key, size_key, wal_time_key, wal_size_key));
   if (value.empty()) {
     own.erase(key);
     return {};

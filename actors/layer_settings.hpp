@@ -20,6 +20,9 @@ using branch_settings = std::map<std::string, std::string>;
 /// A branch's own where it has them, else the node's.
 repository::retention_window history_window_of(const config::settings& settings,
                                                const branch_settings& own);
+/// The same of WAL that is kept as it came.
+repository::retention_window wal_window_of(const config::settings& settings,
+                                           const branch_settings& own);
 /// Sets one of a branch's own, or takes it back where the value is empty. Errors: those of
 /// config::settings::set; unsupported for one that a branch cannot have.
 result<void> change_branch_setting(branch_settings& own, const std::string& key,

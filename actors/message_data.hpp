@@ -137,6 +137,9 @@ struct gc_reply {
   uint64_t removed_files = 0;
   uint64_t removed_bytes = 0;
   uint64_t kept_bytes = 0;
+  uint64_t removed_wal_files = 0;  ///< segments of WAL that was kept as it came
+  uint64_t removed_wal_bytes = 0;
+  uint64_t kept_wal_bytes = 0;
   std::vector<std::string> removed;  ///< the first ones, by name
   std::vector<std::string> kept;     ///< one line a timeline that has layers
 };

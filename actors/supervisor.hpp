@@ -105,6 +105,16 @@ class supervisor : public supervisor_actor::base {
   caf::result<gc_reply> compact(const std::string& branch);
   caf::result<gc_reply> collect(sweep_mode mode);
   void collect_in_background();
+
+  // supervisor_wal.cpp: WAL that goes.
+  using trimmed_timelines = std::map<timeline_id, result<repository::timeline_store::wal_trim>>;
+  /// Asks these timelines to remove WAL that nobody needs; calls back when all have answered.
+  void trim_timelines(const std::vector<timeline_id>& which, trimming how,
+                      std::function<void(const trimmed_timelines&)> done);
+  static void add_trimmed(const trimmed_timelines& trimmed, gc_reply& to);
+  /// What keeps a timeline's WAL, for a person; empty where that is not known.
+  static std::string why_wal_kept(const trimmed_timelines& trimmed, const timeline_id& id);
+
   std::string why_kept(const timeline_id& id) const;
   caf::result<std::string> set_window(const std::string& branch, const std::string& key,
                                       const std::string& value);

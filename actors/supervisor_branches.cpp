@@ -264,7 +264,7 @@ caf::result<tag_info> supervisor::make_tag(const std::string& name, const std::s
     if (!found) return deliver(promise, to_caf(found.error()));
     const auto owner = names().owner_of(from.name.timeline, found->at);
     if (!owner) return deliver(promise, to_caf(owner.error()));
-    const repository::tag_metadata tag{{*owner, found->at}, actors::now()};
+    const repository::tag_metadata tag{{*owner, found->at}, actors::now(), found->previous};
     if (auto made = names().create_tag(name, tag); !made)
       return deliver(promise, to_caf(made.error()));
     deliver(promise, tag_info{name, to_string(*owner), names().branch_of(*owner), found->at.value(),

@@ -149,6 +149,7 @@ caf::result<compute_info> supervisor::create_compute(const compute_request& requ
     auto metadata = new_compute(request, *again);
     if (!metadata) return deliver(promise, to_caf(metadata.error()));
     metadata->at = found->at;
+    metadata->previous_record = found->previous;
     if (auto written = names().write_compute(*metadata); !written)
       return deliver(promise, to_caf(written.error()));
     build_compute(*metadata, *found, promise);

@@ -82,8 +82,12 @@ repository::retention_window supervisor::window_of(const timeline_id& id) const 
 kept_states_ptr supervisor::kept_of(const timeline_id& id) {
   auto kept = std::make_shared<kept_states>();
   kept->window = window_of(id);
+  const auto metadata = names().timeline(id);
+  kept->wal_window =
+      wal_window_of(parameters_.settings, metadata ? metadata->settings : branch_settings{});
   // Of what is being looked for nobody knows yet where it lies.
-  if (finding_ != 0) kept->window.time_us = repository::retention_window::unlimited;
+  if (finding_ != 0)
+    kept->window.time_us = kept->wal_window.time_us = repository::retention_window::unlimited;
   // Ten thousand branches are looked through when one comes or goes, not for each merge.
   if (!needed_ || needed_as_of_ != names().changes()) {
     needed_as_of_ = names().changes();
@@ -244,11 +248,16 @@ caf::result<gc_reply> supervisor::collect(sweep_mode mode) {
   auto promise = make_response_promise<gc_reply>();
   const auto finish = [=, this](const std::vector<error>& failed) {
     for (const error& why : failed) spdlog::error("not collected: {}", why.message);
-    sweep(mode, [=, this](result<gc_reply> swept) {
-      if (!swept) return deliver(promise, to_caf(swept.error()));
-      for (const auto& id : timelines_with_layers()) swept->kept.push_back(why_kept(id));
-      for (const error& why : failed) swept->kept.push_back("! " + why.message);
-      deliver(promise, std::move(*swept));
+    const auto how = mode == sweep_mode::report ? trimming::report : trimming::remove;
+    trim_timelines(timelines_with_layers(), how, [=, this](const trimmed_timelines& trimmed) {
+      sweep(mode, [=, this](result<gc_reply> swept) {
+        if (!swept) return deliver(promise, to_caf(swept.error()));
+        for (const auto& id : timelines_with_layers())
+          swept->kept.push_back(why_kept(id) + why_wal_kept(trimmed, id));
+        for (const error& why : failed) swept->kept.push_back("! " + why.message);
+        add_trimmed(trimmed, *swept);
+        deliver(promise, std::move(*swept));
+      });
     });
   };
   if (mode == sweep_mode::report) {
@@ -266,8 +275,12 @@ void supervisor::collect_in_background() {
   for (const auto& [id, entry] : timelines_)
     if (!entry.is_untouched) open.push_back(id);
   collect_garbage();
-  merge_timelines(open, merge_goal::space, [this](const std::vector<error>& failed) {
+  merge_timelines(open, merge_goal::space, [=, this](const std::vector<error>& failed) {
     for (const error& why : failed) spdlog::error("not collected: {}", why.message);
+    std::vector<timeline_id> still_open;
+    for (const timeline_id& id : open)
+      if (timelines_.contains(id)) still_open.push_back(id);
+    trim_timelines(still_open, trimming::remove, [](const trimmed_timelines&) {});
     sweep(sweep_mode::remove, [](const result<gc_reply>&) {});
   });
 }

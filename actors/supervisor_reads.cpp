@@ -33,15 +33,22 @@ caf::result<Reply> supervisor::read_at(const std::string& text, Work work) {
   const auto failed = [promise](caf::error& failure) { deliver(promise, std::move(failure)); };
   find(*point, [=, this, timeline = *timeline](result<point_found> found) {
     if (!found) return deliver(promise, to_caf(found.error()));
+    // Nothing durable names the point: what can be read must not rise before the plan has a view.
+    ++finding_;
+    const auto unplanned = [=, this](caf::error& failure) {
+      --finding_;
+      deliver(promise, std::move(failure));
+    };
     request(timeline, request_timeout(), plan_atom::value, found->at, start_purpose::copy)
         .then(
             [=, this](const start_plan_ptr& plan) {
+              --finding_;
               const std::function<result<Reply>()> job = [plan, work] { return work(*plan); };
               const caf::actor worker = spawn<caf::detached>(one_shot<Reply>, job);
               request(worker, caf::infinite, caf::get_atom::value)
                   .then([promise](Reply& done) { deliver(promise, std::move(done)); }, failed);
             },
-            failed);
+            unplanned);
   });
   return promise;
 }

@@ -57,7 +57,8 @@ result<timeline_actor> supervisor::timeline_of(const timeline_id& id, timeline_u
   how.store.cache = cache_;
   how.store.registry = registry_;
   how.store.limits = layer_limits_of(parameters_.settings);
-  how.store.keep = kept_of(id)->needed->retention_of(id, lsn::max());
+  how.store.needed = kept_of(id)->needed;
+  how.store.keep = how.store.needed->retention_of(id, lsn::max());
   how.layers = layer_parameters_of();
   how.branch = names().branch_of(id);
   how.arrival_timeout = parameters_.settings.duration("page_request_timeout");

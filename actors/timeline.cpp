@@ -315,6 +315,18 @@ timeline_actor::behavior_type timeline(self_pointer self, timeline_parameters pa
         if (!self->state.store) return to_caf(why_not_open(self));
         return merge_all(self, goal);
       },
+      [=](trim_atom, const kept_states_ptr& kept, trimming how) {
+        return with_store<wal_trim_ptr>(self, [&](auto& store) -> result<wal_trim_ptr> {
+          using trim = repository::timeline_store::wal_trim;
+          if (how == trimming::report) {
+            ZENITH_TRY_ASSIGN(trim said, store.removable_wal(kept->wal_window, actors::now()));
+            return std::make_shared<const trim>(std::move(said));
+          }
+          ZENITH_TRY(keep_states(store, *kept));
+          ZENITH_TRY_ASSIGN(trim done, store.trim_wal(kept->wal_window, actors::now()));
+          return std::make_shared<const trim>(std::move(done));
+        });
+      },
       [=](unsettled_atom) {
         return with_store<uint64_t>(
             self, [](auto& store) -> result<uint64_t> { return store.layers().unsettled_from(); });

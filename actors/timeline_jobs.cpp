@@ -59,6 +59,16 @@ void run_job(timeline_pointer self, layer_job::kind what, const Job& job, Run ru
             [over](caf::error& failure) { over(tl::unexpected<error>(from_caf(failure))); });
 }
 
+void trim_wal(timeline_pointer self, const kept_states& kept) {
+  const auto done = self->state.store->trim_wal(kept.wal_window, actors::now());
+  if (!done)
+    spdlog::error("timeline {}: WAL that is not needed stays: {}", id_of(self->state),
+                  done.error().message);
+  else if (done->files != 0)
+    spdlog::info("timeline {}: removed {} WAL segments that are not needed, {} bytes",
+                 id_of(self->state), done->files, done->bytes);
+}
+
 void run_merge(timeline_pointer self) {
   layer_duties& duties = self->state.duties;
   auto& store = *self->state.store;
@@ -94,6 +104,11 @@ void run_merge(timeline_pointer self) {
 }
 
 }  // namespace
+
+result<void> keep_states(repository::timeline_store& store, const kept_states& kept) {
+  ZENITH_TRY_ASSIGN(const lsn horizon, store.horizon(kept.window, actors::now()));
+  return store.retain(kept.needed->retention_of(store.metadata().id, horizon), kept.needed);
+}
 
 void write_next(timeline_pointer self) {
   layer_duties& duties = self->state.duties;
@@ -149,10 +164,9 @@ void merge_next(timeline_pointer self) {
           [=](const kept_states_ptr& kept) {
             result<void> done;
             if (auto& store = self->state.store; store) {
-              const auto horizon = store->horizon(kept->window, actors::now());
-              done = horizon
-                         ? store->retain(kept->needed->retention_of(store->metadata().id, *horizon))
-                         : result<void>(tl::unexpected(horizon.error()));
+              done = keep_states(*store, *kept);
+              // Who collects by hand is told what went, and so removes it himself.
+              if (done && !self->state.duties.collects) trim_wal(self, *kept);
             }
             over(done ? nullptr : &done.error());
           },

@@ -102,6 +102,8 @@ void write_next(timeline_pointer self);
 void merge_next(timeline_pointer self);
 void ask_parent(timeline_pointer self);
 
+/// Keeps from now on what is to be kept. Errors: of reading layers, io.
+result<void> keep_states(repository::timeline_store& store, const kept_states& kept);
 /// The handlers of the messages of that name.
 caf::result<branch_base_ptr> settle(timeline_pointer self, lsn at, urgency when);
 caf::result<timeline_status> merge_all(timeline_pointer self, merge_goal goal);

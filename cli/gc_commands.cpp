@@ -15,10 +15,16 @@ answer describe(const actors::gc_reply& done, const char* verb) {
   answer made{json::object({{"removed_files", done.removed_files},
                             {"removed_bytes", done.removed_bytes},
                             {"kept_bytes", done.kept_bytes},
+                            {"removed_wal_files", done.removed_wal_files},
+                            {"removed_wal_bytes", done.removed_wal_bytes},
+                            {"kept_wal_bytes", done.kept_wal_bytes},
                             {"removed", json::array(removed)},
                             {"kept", json::array(kept)}}),
               fmt::format("{} {} files, {}; {} stay\n", verb, done.removed_files,
                           shown_size(done.removed_bytes), shown_size(done.kept_bytes))};
+  if (done.removed_wal_files != 0 || done.kept_wal_bytes != 0)
+    made.text += fmt::format("{} {} WAL segments, {}; {} stay\n", verb, done.removed_wal_files,
+                             shown_size(done.removed_wal_bytes), shown_size(done.kept_wal_bytes));
   for (const std::string& one : done.kept) made.text += "  " + one + "\n";
   return made;
 }

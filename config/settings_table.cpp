@@ -101,6 +101,14 @@ constexpr std::array table = {
             "the user that the node and its servers run as when root starts them"},
     setting{"view_lifetime", duration, "1min", 100 * ms, 1 * h, "",
             "how long a connection serves from one view before it asks for a new one"},
+    setting{
+        "wal_keep_size", size, "1GB", 0, 1024 * TB, "",
+        "WAL that is kept as it came: so much before a branch's end, or what wal_keep_time says "
+        "where that is more; a branch can have its own"},
+    setting{
+        "wal_keep_time", duration, "1d", 0, 36500 * d, "",
+        "WAL that is kept as it came: so long before now, or what wal_keep_size says where that "
+        "is more; a branch can have its own"},
 };
 
 }  // namespace

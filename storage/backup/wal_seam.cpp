@@ -126,6 +126,17 @@ lsn first_true_byte(const wal_seam& seam, const wal::wal_source* source) {
   return first <= pg::wal_page_start(seam.from) ? first : seam.from;
 }
 
+// The same, where the source has these bytes no more.
+result<lsn> first_kept_byte(const wal_seam& seam, const wal::wal_source* source) {
+  const lsn first = first_true_byte(seam, source);
+  if (first >= seam.from) return first;
+  bytes probe(std::min<uint64_t>(seam.from - first, pg::short_page_header_size_bytes));
+  const auto read = source->read(first, probe);
+  if (!read && read.error().code == errc::out_of_range) return seam.from;
+  ZENITH_TRY(read);
+  return first;
+}
+
 // The pg_timeline of stand-ins before `first`: that of the first true page after it, for a reader
 // refuses a page whose pg_timeline is lower than that of one before (XLogReaderValidatePageHeader).
 result<pg_timeline> timeline_of_stand_ins(lsn first, const wal_seam& seam,
@@ -143,7 +154,7 @@ result<pg_timeline> timeline_of_stand_ins(lsn first, const wal_seam& seam,
 }  // namespace
 
 result<void> write_wal(const wal_seam& seam, const wal::wal_source* source, backup_sink& sink) {
-  const lsn first = first_true_byte(seam, source);
+  ZENITH_TRY_ASSIGN(const lsn first, first_kept_byte(seam, source));
   if (seam.until > first &&
       (source == nullptr || source->begin() > first || source->end() < seam.until))
     return fail(errc::out_of_range,

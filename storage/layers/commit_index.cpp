@@ -31,6 +31,14 @@ std::optional<transaction_end> commit_index::first_later_than(int64_t time_us, l
   return *found;
 }
 
+std::optional<transaction_end> commit_index::first_from(lsn from, lsn until) const {
+  const std::shared_lock lock(mutex_);
+  const auto found = std::lower_bound(entries_.begin(), entries_.end(), from,
+                                      [](const transaction_end& e, lsn at) { return e.end < at; });
+  if (found == entries_.end() || found->end > until) return std::nullopt;
+  return *found;
+}
+
 std::optional<int64_t> commit_index::newest_time(lsn until) const {
   const std::shared_lock lock(mutex_);
   const auto past = end_at(entries_, until);

@@ -25,6 +25,9 @@ class commit_index {
   /// this one. What recovery_target_time stops before (recoveryStopsBefore in xlogrecovery.c).
   std::optional<transaction_end> first_later_than(int64_t time_us, lsn until) const;
 
+  /// The first that ended at an LSN or later, and at or before `until`.
+  std::optional<transaction_end> first_from(lsn from, lsn until) const;
+
   /// The newest time of all that ended at or before an LSN.
   std::optional<int64_t> newest_time(lsn until) const;
 

@@ -79,6 +79,7 @@ class delta_layer final : public layer, public std::enable_shared_from_this<delt
                     const std::function<void(const key&)>& each) const override;
   result<std::optional<transaction_end>> first_later_than(int64_t time_us,
                                                           lsn until) const override;
+  result<std::optional<transaction_end>> first_end_from(lsn from, lsn until) const override;
   result<std::optional<int64_t>> newest_time(lsn until) const override;
 
   /// Of keys from first to last, both included, the versions at or before `until`, past the cache.

@@ -19,6 +19,11 @@ class batches {
     ZENITH_TRY(at_.seek_back(encode_delta_key(encode(wanted), lsn{})));
     return take();
   }
+  /// To the first one; false where there is none.
+  result<bool> seek_first() {
+    ZENITH_TRY(at_.seek(encode_delta_key(encode(key::transaction_ends(0)), lsn::max())));
+    return take();
+  }
   result<bool> next() {
     ZENITH_TRY(at_.next());
     return take();
@@ -92,6 +97,22 @@ result<std::optional<transaction_end>> delta_layer::first_later_than(int64_t tim
   while (is_there && at.first_end() <= until) {
     ZENITH_TRY_ASSIGN(const auto batch, at.decode());
     if (auto found = batch.first_later_than(time_us, until)) return found;
+    ZENITH_TRY_ASSIGN(is_there, at.next());
+  }
+  return std::nullopt;
+}
+
+result<std::optional<transaction_end>> delta_layer::first_end_from(lsn from, lsn until) const {
+  batches at(*reader_);
+  // The batch in which it lies, or where that has ended before, the next one.
+  ZENITH_TRY_ASSIGN(bool is_there, at.seek_back(from));
+  if (!is_there) {
+    ZENITH_TRY_ASSIGN(is_there, at.seek_first());
+  }
+  while (is_there && at.first_end() <= until) {
+    ZENITH_TRY_ASSIGN(const auto batch, at.decode());
+    if (auto found = batch.first_from(from, until)) return found;
+    if (batch.ends.back().end >= from) return std::nullopt;
     ZENITH_TRY_ASSIGN(is_there, at.next());
   }
   return std::nullopt;

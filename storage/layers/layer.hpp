@@ -49,6 +49,12 @@ class layer {
     static_cast<void>(time_us), static_cast<void>(until);
     return std::nullopt;
   }
+  /// The first of the transactions that ended here at an LSN or later, and at or before `until`;
+  /// its time may be a later one's. Errors: corrupt, io.
+  virtual result<std::optional<transaction_end>> first_end_from(lsn from, lsn until) const {
+    static_cast<void>(from), static_cast<void>(until);
+    return std::nullopt;
+  }
   /// The newest time of all that ended here at or before an LSN. Errors: corrupt, io.
   virtual result<std::optional<int64_t>> newest_time(lsn until) const {
     static_cast<void>(until);

@@ -47,6 +47,9 @@ class memory_layer final : public layer {
                                                           lsn until) const override {
     return ends_.first_later_than(time_us, until);
   }
+  result<std::optional<transaction_end>> first_end_from(lsn from, lsn until) const override {
+    return ends_.first_from(from, until);
+  }
   result<std::optional<int64_t>> newest_time(lsn until) const override {
     return ends_.newest_time(until);
   }

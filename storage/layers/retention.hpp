@@ -10,8 +10,9 @@ namespace zenith::layers {
 
 /// Every state from `horizon` on can be read, and those at `points`; others need not be.
 struct retention {
-  lsn horizon;              ///< 0/0: everything is kept
-  std::vector<lsn> points;  ///< ascending, each below the horizon: branches, tags, servers, copies
+  lsn horizon;  ///< 0/0: everything is kept that still is
+  /// Ascending, each below the horizon where there is one: branches, tags, servers, copies.
+  std::vector<lsn> points;
 
   /// The LSNs whose states have to be kept although later versions exist: points, and the horizon.
   std::vector<lsn> kept_states() const;

@@ -70,6 +70,18 @@ result<std::optional<transaction_end>> sorted_run::first_later_than(int64_t time
   return earliest;
 }
 
+result<std::optional<transaction_end>> sorted_run::first_end_from(lsn from, lsn until) const {
+  std::optional<transaction_end> earliest;
+  ZENITH_TRY(
+      for_each_part(first_end_key, last_end_key, [&](const part& p, const key&) -> result<void> {
+        if (p.begin > until) return {};
+        ZENITH_TRY_ASSIGN(const auto found, p.file->first_end_from(from, std::min(until, p.until)));
+        if (found && (!earliest || found->end < earliest->end)) earliest = found;
+        return {};
+      }));
+  return earliest;
+}
+
 result<std::optional<int64_t>> sorted_run::newest_time(lsn until) const {
   std::optional<int64_t> newest;
   ZENITH_TRY(

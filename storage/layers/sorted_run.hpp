@@ -23,6 +23,7 @@ class sorted_run final : public layer {
                     const std::function<void(const key&)>& each) const override;
   result<std::optional<transaction_end>> first_later_than(int64_t time_us,
                                                           lsn until) const override;
+  result<std::optional<transaction_end>> first_end_from(lsn from, lsn until) const override;
   result<std::optional<int64_t>> newest_time(lsn until) const override;
 
  private:

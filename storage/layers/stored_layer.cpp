@@ -151,6 +151,13 @@ result<std::optional<transaction_end>> stored_layer::first_later_than(int64_t ti
   return file->data().first_later_than(time_us, until);
 }
 
+result<std::optional<transaction_end>> stored_layer::first_end_from(lsn from, lsn until) const {
+  if (info_.last_key.kind != key_kind::transaction_ends || until <= info_.after)
+    return std::nullopt;
+  ZENITH_TRY_ASSIGN(const auto file, opened());
+  return file->data().first_end_from(from, until);
+}
+
 result<std::optional<int64_t>> stored_layer::newest_time(lsn until) const {
   if (info_.last_key.kind != key_kind::transaction_ends || until <= info_.after)
     return std::nullopt;

@@ -69,6 +69,11 @@ std::optional<transaction_end> transaction_end_batch::first_later_than(int64_t t
   return std::nullopt;
 }
 
+std::optional<transaction_end> transaction_end_batch::first_from(lsn from, lsn until) const {
+  const auto found = std::ranges::lower_bound(ends, from, {}, &transaction_end::end);
+  return found != ends.end() && found->end <= until ? std::optional(*found) : std::nullopt;
+}
+
 int64_t transaction_end_batch::newest_time(lsn until) const {
   int64_t newest = newest_before;
   for (const transaction_end& one : ends)

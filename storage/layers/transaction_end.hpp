@@ -59,6 +59,8 @@ struct transaction_end_batch {
   int64_t newest() const;
   /// The first end at or before an LSN whose time is later than this one.
   std::optional<transaction_end> first_later_than(int64_t time_us, lsn until) const;
+  /// The first one that ends at an LSN or later, and at or before `until`.
+  std::optional<transaction_end> first_from(lsn from, lsn until) const;
   /// The largest time of those before it and of its own ends at or before an LSN; `no_time` where
   /// there is none.
   int64_t newest_time(lsn until) const;

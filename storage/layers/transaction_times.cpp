@@ -15,6 +15,18 @@ result<std::optional<transaction_end>> first_later_than(std::span<const layer_re
   return std::nullopt;
 }
 
+result<std::optional<transaction_end>> first_end_from(std::span<const layer_reference> layers,
+                                                      lsn from, lsn until) {
+  std::optional<transaction_end> first;
+  for (const layer_reference& one : layers) {
+    const lsn last = std::min(one.until, until);
+    if (last < from) continue;
+    ZENITH_TRY_ASSIGN(const auto found, one.data->first_end_from(from, last));
+    if (found && (!first || found->end < first->end)) first = found;
+  }
+  return first;
+}
+
 result<std::optional<int64_t>> newest_time(std::span<const layer_reference> layers, lsn until) {
   std::optional<int64_t> newest;
   for (const layer_reference& one : layers) {

@@ -6,6 +6,7 @@
 #include "storage/layers/block_file.hpp"
 #include "storage/layers/block_file_format.hpp"
 #include "storage/layers/image_layer.hpp"
+#include "storage/layers/transaction_end.hpp"
 #include "storage/repository/check_parts.hpp"
 
 namespace zenith::repository {
@@ -116,6 +117,9 @@ result<void> read_versions(layers::layer_files& registry, const layers::layer_fi
     ZENITH_TRY_ASSIGN(const bool more, cursor->next(entry));
     if (!more) break;
     ++entries;
+    // Whole, whatever slices of the file count: a batch that cannot be cut cannot be read either.
+    if (entry.k.kind == key_kind::transaction_ends && entry.kind == layers::version_kind::value)
+      ZENITH_TRY(layers::decode_transaction_ends(entry.data));
   }
   if (entries != info.entries)
     return fail(errc::corrupt,

@@ -9,6 +9,7 @@
 #include "storage/repository/check_parts.hpp"
 #include "storage/wal/decoder.hpp"
 #include "storage/wal/page_check.hpp"
+#include "storage/wal/removed_wal.hpp"
 
 namespace zenith::repository {
 namespace {
@@ -29,6 +30,7 @@ class wal_walk {
 
   void run(lsn durable, lsn in_files) {
     if (!pg::is_valid_segment_size(identity_.segment_size_bytes) || history_.empty()) return;
+    read_removed();
     list_files();
     const lsn needed = std::max(in_files, timeline_.start);
     if (segments_.empty()) {
@@ -38,11 +40,15 @@ class wal_walk {
             fmt::format("there is no WAL from {} to {}", to_string(needed), to_string(durable)));
       return;
     }
-    const lsn begin = timeline_.ancestor ? timeline_.start : timeline_.start_previous_record;
+    const lsn begin =
+        std::max(removed_, timeline_.ancestor ? timeline_.start : timeline_.start_previous_record);
     lsn previous = timeline_.ancestor ? timeline_.start_previous_record : lsn{};
     std::optional<lsn> at = begin;
-    if (const lsn first = start_of(*segments_.begin()); first > begin) {
-      if (first > needed)
+    if (const lsn first = start_of(*segments_.begin()); first > begin || removed_ == begin) {
+      // What was removed because nobody needs it is told from what is lost by the note of it.
+      if (first > begin && removed_.is_valid())
+        found_.damaged(path_of(segment_of(begin)), 0, "it is missing, and was not removed");
+      else if (first > needed)
         found_.damaged(path_of(segment_of(needed)), 0, "it is missing, and WAL follows it");
       at = next_record(first);
       previous = {};
@@ -55,6 +61,15 @@ class wal_walk {
   lsn start_of(uint64_t segment) const { return lsn{segment * identity_.segment_size_bytes}; }
   uint64_t offset_of(lsn at) const { return at.value() % identity_.segment_size_bytes; }
 
+  void read_removed() {
+    const path name = folder_ / wal::removed_file_name;
+    if (!found_.open(name)) return;
+    if (const auto read = wal::read_removed(found_.files(), folder_))
+      removed_ = *read;
+    else
+      found_.damaged(name, 0, read.error().message);
+  }
+
   void list_files() {
     const auto entries = found_.files().list(folder_);
     if (!entries) {
@@ -63,8 +78,10 @@ class wal_walk {
       return;
     }
     for (const directory_entry& entry : *entries) {
+      if (entry.name == wal::removed_file_name) continue;
       const auto name = pg::parse_segment_file_name(entry.name, identity_.segment_size_bytes);
-      if (!name || entry.is_directory) {
+      // A segment that was to be removed when the process ended is no damage either.
+      if (!name || entry.is_directory || start_of(name->number) < removed_) {
         found_.unreferenced(folder_ / entry.name);
         continue;
       }
@@ -182,6 +199,7 @@ class wal_walk {
   const timeline_metadata& timeline_;
   const wal::wal_identity identity_;
   std::vector<wal::timeline_switch> history_;
+  lsn removed_;  // WAL before it was not needed any more
   std::set<uint64_t> segments_;
   std::set<std::pair<uint64_t, pg_timeline>> present_;
   std::unique_ptr<file> open_;

@@ -56,6 +56,17 @@ void take_settings(object_reader& in, timeline_metadata& out) {
   }
 }
 
+void put_previous_record(json& into, lsn previous) {
+  if (previous.is_valid()) into["previous_record"] = zenith::to_string(previous);
+}
+
+lsn take_previous_record(object_reader& in, lsn at) {
+  if (!in.has("previous_record")) return {};
+  const lsn previous = in.position("previous_record");
+  if (previous >= at) in.complain("field 'previous_record' is not before 'lsn'");
+  return previous;
+}
+
 std::string dump(const json& value) { return value.dump(2) + "\n"; }
 
 }  // namespace
@@ -121,9 +132,11 @@ result<branch_metadata> decode_branch(std::string_view json_text) {
 }
 
 std::string encode(const tag_metadata& m) {
-  return dump({{"timeline", zenith::to_string(m.point.timeline)},
-               {"lsn", zenith::to_string(m.point.at)},
-               {"created_at_us", m.created_at.unix_us()}});
+  json all = {{"timeline", zenith::to_string(m.point.timeline)},
+              {"lsn", zenith::to_string(m.point.at)},
+              {"created_at_us", m.created_at.unix_us()}};
+  put_previous_record(all, m.previous_record);
+  return dump(all);
 }
 
 result<tag_metadata> decode_tag(std::string_view json_text) {
@@ -132,19 +145,22 @@ result<tag_metadata> decode_tag(std::string_view json_text) {
   m.point = {in.id("timeline"), in.position("lsn")};
   m.created_at = timestamp::from_unix_us(
       static_cast<int64_t>(in.number("created_at_us", 0, uint64_t{1} << 60)));
+  m.previous_record = take_previous_record(in, m.point.at);
   return in.finish(m);
 }
 
 std::string encode(const compute_metadata& m) {
-  return dump({{"name", m.name},
-               {"branch", m.branch},
-               {"timeline", zenith::to_string(m.timeline)},
-               {"lsn", zenith::to_string(m.at)},
-               {"port", m.port},
-               {"read_only", m.access == access_mode::read_only},
-               {"sync", m.commit == commit_mode::synchronous},
-               {"full", m.hydration == hydration_mode::full},
-               {"created_at_us", m.created_at.unix_us()}});
+  json all = {{"name", m.name},
+              {"branch", m.branch},
+              {"timeline", zenith::to_string(m.timeline)},
+              {"lsn", zenith::to_string(m.at)},
+              {"port", m.port},
+              {"read_only", m.access == access_mode::read_only},
+              {"sync", m.commit == commit_mode::synchronous},
+              {"full", m.hydration == hydration_mode::full},
+              {"created_at_us", m.created_at.unix_us()}};
+  put_previous_record(all, m.previous_record);
+  return dump(all);
 }
 
 result<compute_metadata> decode_compute(std::string_view json_text) {
@@ -160,6 +176,7 @@ result<compute_metadata> decode_compute(std::string_view json_text) {
   m.hydration = in.flag("full") ? hydration_mode::full : hydration_mode::lazy;
   m.created_at = timestamp::from_unix_us(
       static_cast<int64_t>(in.number("created_at_us", 0, uint64_t{1} << 60)));
+  m.previous_record = take_previous_record(in, m.at);
   return in.finish(std::move(m));
 }
 

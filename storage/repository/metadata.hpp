@@ -73,6 +73,9 @@ struct branch_metadata {
 struct tag_metadata {
   timeline_point point;
   timestamp created_at;
+  /// Where the last record before the point begins, for servers that start there once the WAL is
+  /// gone. 0/0 and not in the file: made before that was kept.
+  lsn previous_record;
 
   bool operator==(const tag_metadata&) const = default;
 };
@@ -94,6 +97,7 @@ struct compute_metadata {
   commit_mode commit = commit_mode::asynchronous;
   hydration_mode hydration = hydration_mode::full;
   timestamp created_at;
+  lsn previous_record;  ///< as a tag's
 
   bool operator==(const compute_metadata&) const = default;
 };

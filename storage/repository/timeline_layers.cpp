@@ -69,8 +69,10 @@ void timeline_store::inherit(const branch_base& again) {
   layers_changed();
 }
 
-result<void> timeline_store::retain(layers::retention keep) {
+result<void> timeline_store::retain(layers::retention keep,
+                                    std::shared_ptr<const needed_states> needed) {
   keep_ = std::move(keep);
+  if (needed) needed_ = std::move(needed);
   ZENITH_TRY(layers_->set_readable_from(std::min(keep_.horizon, layers_->disk_consistent().at)));
   oldest_ = layers_->recorded().readable_from;
   newest_view_.reset();

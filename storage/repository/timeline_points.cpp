@@ -38,9 +38,66 @@ result<point_found> timeline_store::find_position(lsn asked) const {
                 fmt::format("LSN {} lies in the future: timeline {} ends at {}", to_string(asked),
                             to_string(metadata_.id), to_string(end())));
   if (at == end()) return point_found{end(), last_record_, false};
-  ZENITH_TRY_ASSIGN(const auto place, wal::locate_record(*all_wal_, identity(), at));
-  const lsn found = without_page_header(place.end, metadata_.segment_size_bytes);
-  return point_found{found, place.start, found != at};
+  if (const auto known = remembered(at)) return *known;
+  const auto place = wal::locate_record(*all_wal_, identity(), at);
+  if (!place && place.error().code == errc::out_of_range)
+    return find_without_wal(at, place.error());
+  if (!place) return tl::unexpected<error>(place.error());
+  const lsn found = without_page_header(place->end, metadata_.segment_size_bytes);
+  return point_found{found, place->start, found != at};
+}
+
+// What timelines, names and the manifest say of a place.
+std::optional<point_found> timeline_store::remembered(lsn at) const {
+  const auto next = next_remembered(at);
+  if (!next || next->moved) return std::nullopt;
+  return next;
+}
+
+std::optional<point_found> timeline_store::next_remembered(lsn at) const {
+  std::optional<point_found> next;
+  const auto offer = [&](lsn place, lsn previous) {
+    if (previous.is_valid() && place >= at && (!next || place < next->at))
+      next = point_found{place, previous, place != at};
+  };
+  offer(metadata_.start, metadata_.start_previous_record);
+  const layers::wal_place& written = layers_->disk_consistent();
+  offer(written.at, written.last_record);
+  if (!needed_) return next;
+  const auto places = needed_->places_of(metadata_.id);
+  for (auto one = std::ranges::lower_bound(places, at, {}, &remembered_place::at);
+       one != places.end() && (!next || one->at < next->at); ++one)
+    offer(one->at, one->previous);
+  return next;
+}
+
+// Up to the next transaction's end all states hold the same transactions.
+result<point_found> timeline_store::find_without_wal(lsn at, const error& why) const {
+  const auto none = [&](const std::string& others) {
+    return fail(errc::out_of_range, fmt::format("no server can start at LSN {}: {}{}",
+                                                to_string(at), why.message, others));
+  };
+  std::optional<point_found> next = next_remembered(at);
+  ZENITH_TRY_ASSIGN(const auto ended, layers::first_end_from(layers_->layers(end()), at));
+  if (ended) {
+    const uint32_t segment_size = metadata_.segment_size_bytes;
+    const lsn before = without_page_header(ended->start, segment_size);
+    const lsn after = without_page_header(ended->end, segment_size);
+    if (at > before) {
+      // In the record, or at its end.
+      if (!next || next->at > after) next = point_found{after, ended->start, after != at};
+    } else if (ended->previous.is_valid()) {
+      if (!next || next->at > before) next = point_found{before, ended->previous, before != at};
+    } else if (!next || next->at > before) {
+      return none("; the next one that works is " + to_string(after));
+    }
+  }
+  if (!next) return none("");
+  // Below what is kept whole, some transactions' ends are forgotten.
+  if (next->moved && at < oldest_)
+    return none("; the earliest that works is " + to_string(oldest_));
+  ZENITH_TRY(check_kept(next->at));
+  return *next;
 }
 
 result<point_found> timeline_store::find_time(timestamp time, timestamp now) const {
@@ -78,7 +135,10 @@ result<std::shared_ptr<const start_plan>> timeline_store::plan(lsn at,
                                                                start_purpose purpose) const {
   ZENITH_TRY_ASSIGN(const point_found found, find_position(at));
   if (found.moved)
-    return fail(errc::invalid_argument, to_string(at) + " is not the end of a record");
+    return fail(errc::invalid_argument,
+                fmt::format("no server can start at LSN {}, which is not the end of a record that "
+                            "is known; the next one is {}",
+                            to_string(at), to_string(found.at)));
   auto made = std::make_shared<start_plan>();
   start_facts facts;
   facts.purpose = purpose;

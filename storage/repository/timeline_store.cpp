@@ -77,6 +77,7 @@ result<void> timeline_store::open_layers(parameters& how) {
   oldest_ = layers_->recorded().readable_from;
   since_ = is_root_ ? metadata_.created_at : how.parent->since;
   keep_ = std::move(how.keep);
+  needed_ = std::move(how.needed);
   ingestor_ =
       std::make_unique<layers::ingestor>(layers_->open_layer(), layers_->below_open(), on_failure_);
   if (on_image_problem_) ingestor_->check_images(on_image_problem_);

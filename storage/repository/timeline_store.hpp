@@ -16,6 +16,7 @@
 #include "storage/repository/metadata.hpp"
 #include "storage/repository/retention_rule.hpp"
 #include "storage/repository/start_plan.hpp"
+#include "storage/repository/wal_rule.hpp"
 #include "storage/wal/decoder.hpp"
 #include "storage/wal/segments.hpp"
 
@@ -74,6 +75,8 @@ class timeline_store {
     /// Asked while its own WAL is read again, with the bytes of layers that are not in files:
     /// whether memory is short, so that they are written before more is read. May be null.
     std::function<bool(uint64_t)> has_to_write;
+    /// What names need of this timeline, as for retain(); null: not known.
+    std::shared_ptr<const needed_states> needed;
     /// Told of each record that could not be taken in whole; may be null.
     layers::ingestor::failure_callback on_failure;
     /// Told of each page that is not as its image for checking has it; null: images are not looked
@@ -130,7 +133,9 @@ class timeline_store {
   void inherit(const branch_base& again);
   /// Which states are to be kept from now on (retention_of). What can be read rises to the horizon,
   /// durably, but never past what is in files. Error: io.
-  result<void> retain(layers::retention keep);
+  /// `needed`: from where that comes, which also remembers places at which servers can start;
+  /// null: as before.
+  result<void> retain(layers::retention keep, std::shared_ptr<const needed_states> needed = {});
   /// What merges keep.
   const layers::retention& kept() const { return keep_; }
   /// Where the window begins: 0/0 where everything is kept, also because it is longer than what
@@ -138,8 +143,22 @@ class timeline_store {
   /// reading layers.
   result<lsn> horizon(const retention_window& window, timestamp now) const;
 
-  /// Finds a point at or before end(). Errors: out_of_range (before what is kept, with the earliest
-  /// that works; a time in the future), not_arrived (a position past end()).
+  struct wal_trim {
+    uint64_t files = 0;  ///< segments that go
+    uint64_t bytes = 0;
+    uint64_t bytes_kept = 0;
+    std::string why;  ///< what keeps the rest
+  };
+  /// What of its own WAL may go by a window for WAL (wal_rule.hpp): nothing where it is not known
+  /// what names need. Errors: of reading layers and WAL.
+  result<wal_trim> removable_wal(const retention_window& window, timestamp now) const;
+  /// Removes that. Errors: those, io.
+  result<wal_trim> trim_wal(const retention_window& window, timestamp now);
+
+  /// Finds a point at or before end(). Where the WAL of a position is gone, the next place that is
+  /// remembered, if no transaction has ended between: a name's point, or a transaction's end.
+  /// Errors: out_of_range (before what is kept, with the earliest that works; no such place; a time
+  /// in the future), not_arrived (a position past end()).
   result<point_found> find(const point_query& query, timestamp now) const;
   /// When the newest transaction that ended at or before an LSN did. Errors: of reading layers.
   result<std::optional<timestamp>> newest_commit(lsn at) const;
@@ -163,8 +182,13 @@ class timeline_store {
   result<void> check_follows(lsn at, byte_view data) const;
   wal::decoder decoder_from(lsn start, lsn previous) const;
   result<point_found> find_position(lsn asked) const;
+  std::optional<point_found> remembered(lsn at) const;
+  std::optional<point_found> next_remembered(lsn at) const;
+  result<point_found> find_without_wal(lsn at, const error& why) const;
   result<point_found> find_time(timestamp time, timestamp now) const;
   result<void> check_kept(lsn at) const;
+  result<lsn> first_unremembered() const;
+  result<wal_keep> wal_kept_by(const retention_window& window, timestamp now) const;
   std::vector<pg_timeline_start> history_until(lsn at) const;
   wal::wal_identity identity() const;
   layers::page_checksums checksums() const;
@@ -182,6 +206,7 @@ class timeline_store {
   lsn oldest_;
   timestamp since_;
   layers::retention keep_;
+  std::shared_ptr<const needed_states> needed_;
   std::unique_ptr<layers::layer_store> layers_;
   std::unique_ptr<layers::ingestor> ingestor_;
   std::shared_ptr<wal::wal_directory> wal_;

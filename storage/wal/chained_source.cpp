@@ -19,7 +19,16 @@ chained_wal_source::chained_wal_source(std::shared_ptr<const wal_source> before,
   links_.push_back({seam, std::move(after)});
 }
 
-lsn chained_wal_source::begin() const { return links_.front().source->begin(); }
+// From where on nothing is missing up to the end.
+lsn chained_wal_source::begin() const {
+  lsn kept = links_.back().source->begin();
+  for (size_t i = links_.size() - 1; i > 0; --i) {
+    if (kept > links_[i].from) return kept;
+    kept = links_[i - 1].source->begin();
+    if (kept >= links_[i].from) return links_[i].from;
+  }
+  return kept;
+}
 
 lsn chained_wal_source::end() const {
   return std::max(links_.back().source->end(), links_.back().from);

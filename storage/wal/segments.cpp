@@ -7,6 +7,7 @@
 
 #include "storage/io/durable_file.hpp"
 #include "storage/postgres/wal_page.hpp"
+#include "storage/wal/removed_wal.hpp"
 
 namespace zenith::wal {
 
@@ -52,7 +53,14 @@ result<void> wal_directory::take_before_start(lsn at, byte_view data) {
     return into->sync();
   }
   bytes known(data.size());
-  ZENITH_TRY(how_.before->read(at, known));
+  const auto read = how_.before->read(at, known);
+  // Removed meanwhile: what the server says is all that there is.
+  if (!read && read.error().code == errc::out_of_range) {
+    ZENITH_TRY_ASSIGN(const auto into, writable(at));
+    ZENITH_TRY(into->write(offset_of(at), data));
+    return into->sync();
+  }
+  ZENITH_TRY(read);
   if (!std::ranges::equal(known, data))
     return fail(errc::conflict,
                 fmt::format("WAL from {} to {} is not that of the timeline that this one left",
@@ -157,6 +165,35 @@ result<void> wal_directory::switch_timeline(pg_timeline number, lsn at) {
   return {};
 }
 
+std::vector<wal_directory::file_id> wal_directory::files_before(lsn segment_start) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<file_id> all;
+  for (const file_id& id : present_)
+    if (start_of(id.segment) < segment_start) all.push_back(id);
+  return all;
+}
+
+wal_directory::removal wal_directory::removable_before(lsn needed) const {
+  const lsn first = start_of(segment_of(std::min(needed, durable_until())));
+  const uint64_t files = files_before(first).size();
+  return {files, files * how_.identity.segment_size_bytes,
+          files == 0 ? begin() : std::max(begin(), first)};
+}
+
+result<wal_directory::removal> wal_directory::remove_before(lsn needed) {
+  removal done = removable_before(needed);
+  if (done.files == 0) return done;
+  const lsn first = start_of(segment_of(std::min(needed, durable_until())));
+  const std::vector<file_id> ids = files_before(first);
+  if (first.value() > removed_) {
+    ZENITH_TRY(write_removed(*how_.files, how_.directory, first));
+    removed_.store(first.value(), std::memory_order_release);
+  }
+  ZENITH_TRY(remove_files(ids));
+  done.kept_from = begin();
+  return done;
+}
+
 result<void> wal_directory::remove_files(std::span<const file_id> ids) {
   for (const file_id& id : ids) {
     forget(id);
@@ -229,7 +266,14 @@ result<bytes> wal_directory::bytes_before(lsn segment_start, lsn until) const {
     const lsn first = std::max(segment_start, kept);
     if (first <= pg::wal_page_start(own)) known = first;
   }
-  if (known < own) ZENITH_TRY(how_.before->read(known, part(known, own)));
+  if (known < own) {
+    const auto copied = how_.before->read(known, part(known, own));
+    if (!copied && copied.error().code != errc::out_of_range) return tl::unexpected(copied.error());
+    if (!copied) {
+      std::ranges::fill(part(known, own), std::byte{0});
+      known = own;
+    }
+  }
 
   pg_timeline number = how_.history.front().number;
   for (const timeline_switch& entry : how_.history)

@@ -1,6 +1,7 @@
 // segments: one timeline's WAL on disk, in files exactly as PostgreSQL names and fills them.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <memory>
@@ -61,8 +62,10 @@ class wal_directory final : public wal_source {
 
   const found_end& opened_at() const { return opened_; }
 
-  /// Where this timeline's own WAL starts.
-  lsn begin() const override { return how_.start; }
+  /// Where what is kept of this timeline's own WAL begins: its start, or what was not removed.
+  lsn begin() const override {
+    return std::max(how_.start, lsn{removed_.load(std::memory_order_acquire)});
+  }
   /// The end of what was appended, synced or not, whole records or not.
   lsn end() const override { return lsn{end_.load(std::memory_order_acquire)}; }
   lsn durable_until() const { return lsn{durable_.load(std::memory_order_acquire)}; }
@@ -80,6 +83,18 @@ class wal_directory final : public wal_source {
   /// Gives up what lies past `to`, which is at or after begin() and the newest pg_timeline's start.
   /// Errors: invalid_argument, io.
   result<void> rewind(lsn to);
+
+  /// How much remove_before would remove, in whole segments: files and where the rest begins.
+  struct removal {
+    uint64_t files = 0;
+    uint64_t bytes = 0;
+    lsn kept_from;
+  };
+  removal removable_before(lsn needed) const;
+  /// Removes the segments that end at or before `needed`, which is durable; reads of them are
+  /// out_of_range from then on. What is removed is on record before (removed_wal.hpp). Error: io;
+  /// what is left of them then goes the next time.
+  result<removal> remove_before(lsn needed);
 
   /// From `at` on (begin() or later, end() or before) the WAL is of a new, higher pg_timeline. What
   /// lay past it is given up. The caller records the new history.
@@ -112,6 +127,8 @@ class wal_directory final : public wal_source {
   path path_of(const file_id& id) const;
 
   result<void> list_files();
+  result<void> remove_leftovers();
+  std::vector<file_id> files_before(lsn segment_start) const;
   result<found_end> find_end() const;
   result<void> check_damage(const found_end& found, lsn reached) const;
   result<void> make_end_durable(lsn end);
@@ -133,6 +150,7 @@ class wal_directory final : public wal_source {
   found_end opened_;
   std::atomic<uint64_t> end_{0};
   std::atomic<uint64_t> durable_{0};
+  std::atomic<uint64_t> removed_{0};
 
   // The writer's own: the file with unsynced bytes; those from durable_ to end_ are all in it.
   file_pointer dirty_;

@@ -5,6 +5,7 @@
 
 #include "storage/postgres/wal_page.hpp"
 #include "storage/wal/page_check.hpp"
+#include "storage/wal/removed_wal.hpp"
 #include "storage/wal/segments.hpp"
 #include "storage/wal/stored_wal.hpp"
 
@@ -36,6 +37,7 @@ result<std::unique_ptr<wal_directory>> wal_directory::open(parameters how) {
   }
   std::unique_ptr<wal_directory> opened(new wal_directory(std::move(how)));
   ZENITH_TRY(opened->list_files());
+  ZENITH_TRY(opened->remove_leftovers());
   ZENITH_TRY_ASSIGN(opened->opened_, opened->find_end());
   ZENITH_TRY(opened->make_end_durable(opened->opened_.end));
   opened->end_ = opened->durable_ = opened->opened_.end.value();
@@ -49,11 +51,25 @@ result<void> wal_directory::list_files() {
   for (const directory_entry& entry : *entries) {
     const auto name = pg::parse_segment_file_name(entry.name, how_.identity.segment_size_bytes);
     if (name && !entry.is_directory) present_.insert({name->number, name->timeline});
-    // A segment that was not whole when the process ended.
-    if (!entry.is_directory && entry.name.ends_with(temporary_ending))
+    // A segment that was not whole when the process ended, or such a note of what was removed.
+    if (!entry.is_directory && (entry.name.ends_with(temporary_ending) ||
+                                entry.name == std::string(removed_file_name) + "~"))
       ZENITH_TRY(how_.files->remove(how_.directory / entry.name));
   }
   return {};
+}
+
+// What was on record as removed and still was there when the process ended.
+result<void> wal_directory::remove_leftovers() {
+  ZENITH_TRY_ASSIGN(const lsn removed, read_removed(*how_.files, how_.directory));
+  if (removed > how_.scan_from)
+    return fail(errc::corrupt,
+                fmt::format("{} says that WAL was removed up to {}, and what comes from {} on is "
+                            "needed",
+                            (how_.directory / removed_file_name).string(), to_string(removed),
+                            to_string(how_.scan_from)));
+  removed_ = removed.value();
+  return remove_files(files_before(removed));
 }
 
 result<found_end> wal_directory::find_end() const {
@@ -138,6 +154,7 @@ result<wal_directory::file_pointer> wal_directory::opened(const file_id& id) con
 }
 
 result<void> wal_directory::read(lsn at, byte_span into) const {
+  if (at >= how_.start && at < begin()) return was_removed(how_.directory, at, begin());
   if (at < begin() || at > end() || into.size() > end() - at)
     return fail(
         errc::out_of_range,

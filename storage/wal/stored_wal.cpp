@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "storage/postgres/wal_page.hpp"
+#include "storage/wal/removed_wal.hpp"
 
 namespace zenith::wal {
 
@@ -53,6 +54,10 @@ result<void> stored_wal::read_own(lsn at, byte_span into) const {
       segment = std::move(*opened);
       until = one.until;
       break;
+    }
+    if (segment == nullptr) {
+      ZENITH_TRY_ASSIGN(const lsn removed, read_removed(*how_.files, how_.directory));
+      if (at < removed) return was_removed(how_.directory, at, removed);
     }
     if (segment == nullptr || at >= until)
       return fail(

@@ -29,7 +29,7 @@ class stored_wal final : public wal_source {
 
   lsn begin() const override { return how_.before ? how_.before->begin() : how_.begin; }
   lsn end() const override { return how_.end; }
-  /// Errors: out_of_range; not_found where a segment is not kept; io.
+  /// Errors: out_of_range, also of what was removed; not_found where a segment is missing; io.
   result<void> read(lsn at, byte_span into) const override;
 
  private:

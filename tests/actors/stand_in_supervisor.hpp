@@ -60,10 +60,12 @@ inline supervisor_actor::behavior_type supervisor_that_lets_go(
         all.window.time_us = repository::retention_window::unlimited;
         all.needed = std::make_shared<const repository::needed_states>(
             std::span<const repository::timeline_metadata>{},
-            std::span<const repository::timeline_point>{});
+            std::span<const repository::needed_point>{});
         return kept_states_ptr{std::make_shared<const kept_states>(all)};
       },
-      [](unsettled_atom) -> caf::result<unsettled_ptr> { return unused(); },
+      [](unsettled_atom) {
+        return unsettled_ptr{std::make_shared<const std::map<timeline_id, uint64_t>>()};
+      },
       [=](leave_atom, const timeline_status& last) { return may_leave(last); },
       [](collect_atom) {},
       [](merge_atom) {},

@@ -66,14 +66,14 @@ TEST(needed_states, a_parent_keeps_what_its_children_start_from) {
 
 TEST(needed_states, points_at_the_horizon_or_later_need_no_mention) {
   const std::vector timelines{root(1, 100), child(2, 1, 300)};
-  const needed_states needed(timelines, std::vector<timeline_point>{{id_of(1), lsn{299}}});
+  const needed_states needed(timelines, std::vector<needed_point>{{{id_of(1), lsn{299}}}});
   EXPECT_EQ(needed.retention_of(id_of(1), lsn{300}).points, lsns({299}));
   EXPECT_EQ(needed.retention_of(id_of(1), lsn{301}).points, lsns({299, 300}));
 }
 
 TEST(needed_states, a_point_before_a_timelines_start_is_kept_by_all_through_which_it_is_seen) {
   const std::vector timelines{root(1, 100), child(2, 1, 300), child(3, 2, 400), child(4, 3, 500)};
-  const std::vector<timeline_point> points{{id_of(4), lsn{350}}, {id_of(4), lsn{150}}};
+  const std::vector<needed_point> points{{{id_of(4), lsn{350}}}, {{id_of(4), lsn{150}}}};
   const needed_states needed(timelines, points);
   EXPECT_EQ(needed.retention_of(id_of(4), lsn{1000}).points, lsns({150, 350}));
   EXPECT_EQ(needed.retention_of(id_of(3), lsn{1000}).points, lsns({150, 350, 500}));
@@ -82,7 +82,7 @@ TEST(needed_states, a_point_before_a_timelines_start_is_kept_by_all_through_whic
 }
 
 TEST(needed_states, a_point_on_a_timeline_that_is_not_known_does_no_harm) {
-  const needed_states needed({}, std::vector<timeline_point>{{id_of(9), lsn{10}}});
+  const needed_states needed({}, std::vector<needed_point>{{{id_of(9), lsn{10}}}});
   EXPECT_EQ(needed.retention_of(id_of(9), lsn{1000}).points, lsns({10}));
 }
 
@@ -90,7 +90,28 @@ TEST(needed_states, without_a_horizon_everything_is_kept) {
   const std::vector timelines{root(1, 100), child(2, 1, 300)};
   const auto kept = needed_states(timelines, {}).retention_of(id_of(1), lsn{});
   EXPECT_EQ(kept.horizon, lsn{});
-  EXPECT_TRUE(kept.points.empty());
+}
+
+// While a point is being looked for no horizon rises; what lies below the old one is still there.
+TEST(needed_states, without_a_horizon_what_names_need_can_still_be_asked_for) {
+  const std::vector timelines{root(1, 100), child(2, 1, 300)};
+  const auto kept = needed_states(timelines, {}).retention_of(id_of(1), lsn{});
+  EXPECT_EQ(kept.points, lsns({300}));
+  EXPECT_TRUE(kept.keeps(lsn{1}));
+  EXPECT_TRUE(kept.kept_states().empty());
+}
+
+TEST(needed_states, remember_the_record_before_each_place_that_says_it) {
+  std::vector timelines{root(1, 100), child(2, 1, 300)};
+  const std::vector<needed_point> points{
+      {{id_of(1), lsn{200}}}, {{id_of(1), lsn{200}}, lsn{160}}, {{id_of(2), lsn{250}}, lsn{240}}};
+  const needed_states needed(timelines, points);
+  const auto places = needed.places_of(id_of(1));
+  ASSERT_EQ(places.size(), 3u);
+  EXPECT_EQ(places[0].previous, lsn{160});
+  EXPECT_EQ(places[1].previous, lsn{240});
+  EXPECT_EQ(places[2].previous, lsn{292});
+  EXPECT_TRUE(needed.places_of(id_of(7)).empty());
 }
 
 class needed_by_a_repository : public ::testing::Test {
@@ -116,7 +137,7 @@ TEST_F(needed_by_a_repository, are_tags_and_where_computes_start) {
   compute.at = lsn{170};
   compute.port = 5555;
   must(names.write_compute(compute));
-  const std::vector<timeline_point> leases{{id_of(1), lsn{160}}};
+  const std::vector<needed_point> leases{{{id_of(1), lsn{160}}}};
   const auto kept = needed_states::of(names, leases).retention_of(id_of(1), lsn{1000});
   EXPECT_EQ(kept.points, lsns({150, 160, 170, 300}));
 }
@@ -129,7 +150,9 @@ TEST_F(needed_by_a_repository, are_everything_while_a_file_is_damaged) {
   }
   must(write_file_durably(files_, directory_ / "refs" / "tags" / "tag", as_bytes("damaged")));
   const auto names = must(repository::open(files_, directory_));
-  EXPECT_EQ(needed_states::of(names, {}).retention_of(id_of(1), lsn{1000}).horizon, lsn{});
+  const auto needed = needed_states::of(names, {});
+  EXPECT_EQ(needed.retention_of(id_of(1), lsn{1000}).horizon, lsn{});
+  EXPECT_FALSE(needed.knows_all());
 }
 
 }  // namespace

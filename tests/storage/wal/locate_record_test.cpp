@@ -126,8 +126,11 @@ TEST(chained_wal_source, reads_each_side_of_its_seams_from_its_own_source) {
   bytes into(20);
   EXPECT_EQ(three.read(begin + 80, into).error().code, errc::out_of_range);
   // A branch from before the seam of its parent's own WAL.
-  const chained_wal_source early(two, begin + 20, third);
+  const auto whole = std::make_shared<wal_in_memory>(begin + 20, begin + 90, c);
+  const chained_wal_source early(two, begin + 20, whole);
   EXPECT_EQ(early.begin(), begin);
+  // Where some of a source was removed, what comes before it helps nobody.
+  EXPECT_EQ(chained_wal_source(two, begin + 20, third).begin(), begin + 80);
   EXPECT_EQ(text(early, begin + 15, 5), "aaaaa");
 }
 
