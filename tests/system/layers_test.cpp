@@ -167,5 +167,31 @@ TEST_F(layered_node, gives_back_the_space_of_what_is_deleted_and_refuses_what_is
   EXPECT_EQ(repository.run({"config", "--branch", "main", "memory_limit", "1GB"}).exit_code, 1);
 }
 
+TEST_F(layered_node, closes_a_branch_that_nobody_uses_and_opens_it_on_the_next_request) {
+  repository.run_ok({"stop"});
+  for (const char* key : {"timeline_idle_timeout", "view_lifetime"})
+    repository.run_ok({"config", key, "100ms"});
+  repository.run_ok({"start"});
+  repository.run_ok({"pg", "start", "main"});
+  work("main");
+  // As long as a server writes to it, it stays open.
+  EXPECT_EQ(status_of("main")["state"], "open");
+  repository.run_ok({"pg", "stop", "main"});
+  for (int round = 0; round < 2; ++round) {
+    json main;
+    ASSERT_TRUE(wait_until([&] { return (main = status_of("main"))["state"] == "idle"; })) << main;
+    EXPECT_EQ(main["memory_bytes"], 0u);
+    EXPECT_TRUE(main["problem"].is_null()) << main["problem"];
+    EXPECT_TRUE(is_right("main", "main"));
+    // Everything was in files: no WAL had to be read again.
+    const std::string log = repository.node_log();
+    const size_t at = log.rfind(": open up to ");
+    const size_t took = log.find(" after ", at);
+    ASSERT_NE(took, std::string::npos) << log;
+    std::cout << log.substr(at + 2, log.find('\n', at) - at - 2) << "\n";
+    EXPECT_LE(std::stoi(log.substr(took + 7)), 50);
+  }
+}
+
 }  // namespace
 }  // namespace zenith::testing
