@@ -108,21 +108,21 @@ void ingestor::put_value(const key& k, bytes value) {
   layer_->put_value(k, record_.end, value);
   remember_existence(k, true);
   if (known_value* const known = hot(k)) *known = {true, std::move(value)};
-  if (k.kind == key_kind::relation_size) relations_.erase(k);
+  if (k.kind == key_kind::relation_size) forget_relation(k);
 }
 
 void ingestor::put_absent(const key& k) {
   layer_->put_absent(k, record_.end);
   remember_existence(k, false);
   if (known_value* const known = hot(k)) *known = {true, std::nullopt};
-  if (k.kind == key_kind::relation_size) relations_.erase(k);
+  if (k.kind == key_kind::relation_size) forget_relation(k);
 }
 
 void ingestor::put_copy(const key& k, const key& from) {
   layer_->put_copy(k, record_.end, from, record_.start);
   if (k.kind == key_kind::slru_page) slru_pages_.erase(k);
   if (known_value* const known = hot(k)) *known = {};
-  if (k.kind == key_kind::relation_size) relations_.erase(k);
+  if (k.kind == key_kind::relation_size) forget_relation(k);
 }
 
 void ingestor::put_relation(const relation_id& relation, fork_number fork,
@@ -166,9 +166,32 @@ result<std::optional<relation_state>> ingestor::current_relation(const relation_
                                                                  fork_number fork) {
   const key k = key::size(relation, fork);
   if (const auto known = relations_.find(k); known != relations_.end()) return known->second;
-  if (relations_.size() >= relations_kept) relations_.clear();
+  if (relations_.size() >= relations_kept) {
+    relations_.clear();
+    recent_ = {};
+  }
   ZENITH_TRY_ASSIGN(auto state, newest_.relation(relation, fork, lsn::max()));
   return relations_.emplace(k, std::move(state)).first->second;
+}
+
+const std::optional<bytes>* ingestor::at_hand(const key& k) {
+  const known_value* const known = hot(k);
+  return known != nullptr && known->known ? &known->value : nullptr;
+}
+
+const std::optional<relation_state>* ingestor::relation_at_hand(const relation_id& relation,
+                                                                fork_number fork) {
+  recent_relation& one = recent(relation, fork);
+  if (one.state != nullptr && one.relation == relation && one.fork == fork) return one.state;
+  const auto known = relations_.find(key::size(relation, fork));
+  if (known == relations_.end()) return nullptr;
+  one = {relation, fork, &known->second};
+  return one.state;
+}
+
+void ingestor::forget_relation(const key& k) {
+  recent(k.relation(), k.relation_fork()) = {};
+  relations_.erase(k);
 }
 
 void ingestor::remember_existence(const key& k, bool exists) {

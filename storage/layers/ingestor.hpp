@@ -64,11 +64,15 @@ class ingestor final : private redo::change_sink {
   result<std::optional<bytes>> current(const key& k) override;
   result<std::optional<relation_state>> current_relation(const relation_id& relation,
                                                          fork_number fork) override;
+  const std::optional<bytes>* at_hand(const key& k) override;
+  const std::optional<relation_state>* relation_at_hand(const relation_id& relation,
+                                                        fork_number fork) override;
   result<std::vector<key>> current_keys(const key& first, const key& last) override;
   result<bool> exists(const key& k) override;
 
   /// After each put of something else than a relation's state.
   void remember_existence(const key& k, bool exists);
+  void forget_relation(const key& k);
   void poison_blocks();
   void report(const wal::raw_record& raw, const error& cause);
 
@@ -95,6 +99,17 @@ class ingestor final : private redo::change_sink {
   known_value* hot(const key& k);
   std::array<known_value, 4> values_;  // of control and the counters
   std::unordered_map<key, std::optional<relation_state>> relations_;
+  // Some of them, each at a place that its numbers give: records name few relations.
+  struct recent_relation {
+    relation_id relation;
+    fork_number fork{};
+    const std::optional<relation_state>* state = nullptr;  // in relations_
+  };
+  static constexpr size_t recent_relations = 64;
+  recent_relation& recent(const relation_id& relation, fork_number fork) {
+    return recent_[(relation.relfilenode * 4 + static_cast<size_t>(fork)) % recent_relations];
+  }
+  std::array<recent_relation, recent_relations> recent_;
   std::unordered_map<key, bool> slru_pages_;  // whether they exist
 };
 

@@ -4,10 +4,15 @@
 namespace zenith::redo {
 namespace {
 
-result<pg::control_file> current_control(change_sink& sink) {
-  ZENITH_TRY_ASSIGN(const auto value, sink.current(key::control()));
+result<pg::control_file> decode(const std::optional<bytes>& value) {
   if (!value) return fail(errc::corrupt, "there are no control data before this record");
   return pg::decode_control_file(*value);
+}
+
+result<pg::control_file> current_control(change_sink& sink) {
+  if (const auto* known = sink.at_hand(key::control())) return decode(*known);
+  ZENITH_TRY_ASSIGN(const auto value, sink.current(key::control()));
+  return decode(value);
 }
 
 }  // namespace

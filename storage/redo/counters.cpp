@@ -24,14 +24,20 @@ namespace {
 
 using rm = pg::resource_manager;
 
-result<bytes> current_counter(change_sink& sink, const key& k, size_t size_bytes) {
-  ZENITH_TRY_ASSIGN(auto value, sink.current(k));
-  if (!value || value->size() != size_bytes)
-    return fail(errc::corrupt,
-                fmt::format("the counter \"{}\" must have {} bytes before this record, and {}",
-                            to_string(k), size_bytes,
-                            value ? fmt::format("has {}", value->size()) : "does not exist"));
-  return std::move(*value);
+template <class T>
+result<T> counter_of(const std::optional<bytes>& value, const key& k) {
+  if (value && value->size() == sizeof(T)) return load<T>(value->data());
+  return fail(
+      errc::corrupt,
+      fmt::format("the counter \"{}\" must have {} bytes before this record, and {}", to_string(k),
+                  sizeof(T), value ? fmt::format("has {}", value->size()) : "does not exist"));
+}
+
+template <class T>
+result<T> current_counter(change_sink& sink, const key& k) {
+  if (const auto* known = sink.at_hand(k)) return counter_of<T>(*known, k);
+  ZENITH_TRY_ASSIGN(const auto value, sink.current(k));
+  return counter_of<T>(value, k);
 }
 
 template <class T>
@@ -132,8 +138,8 @@ result<void> advance_next_oid(const pg::record& record, change_sink& sink) {
   } else {
     return {};
   }
-  ZENITH_TRY_ASSIGN(const auto before, current_counter(sink, key::next_oid(), sizeof(uint32_t)));
-  if (load<uint32_t>(before.data()) != next) sink.put_value(key::next_oid(), as_value(next));
+  ZENITH_TRY_ASSIGN(const auto before, current_counter<uint32_t>(sink, key::next_oid()));
+  if (before != next) sink.put_value(key::next_oid(), as_value(next));
   return {};
 }
 
@@ -175,15 +181,11 @@ uint64_t past_transaction_id(uint64_t next, uint32_t xid) {
 }
 
 result<uint64_t> current_next_full_xid(change_sink& sink) {
-  ZENITH_TRY_ASSIGN(const auto value,
-                    current_counter(sink, key::next_full_xid(), sizeof(uint64_t)));
-  return load<uint64_t>(value.data());
+  return current_counter<uint64_t>(sink, key::next_full_xid());
 }
 
 result<next_multixact_value> current_next_multixact(change_sink& sink) {
-  ZENITH_TRY_ASSIGN(const auto value,
-                    current_counter(sink, key::next_multixact(), sizeof(next_multixact_value)));
-  return load<next_multixact_value>(value.data());
+  return current_counter<next_multixact_value>(sink, key::next_multixact());
 }
 
 result<void> advance_counters(const pg::record& record, change_sink& sink) {

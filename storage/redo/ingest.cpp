@@ -68,6 +68,8 @@ result<void> grow_fork(const pg::record& record, size_t first, change_sink& sink
                             to_string(blocks[first].relation)));
 
   const auto& [relation, fork] = std::tie(blocks[first].relation, blocks[first].fork);
+  const auto* const known = sink.relation_at_hand(relation, fork);
+  if (known != nullptr && *known && (*known)->blocks() > last) return {};
   ZENITH_TRY_ASSIGN(auto state, sink.current_relation(relation, fork));
   const bool existed = state.has_value();
   if (!existed) state = relation_state::created(record.start);

@@ -55,6 +55,12 @@ class change_sink {
   virtual result<std::optional<bytes>> current(const key& k) = 0;
   virtual result<std::optional<relation_state>> current_relation(const relation_id& relation,
                                                                  fork_number fork) = 0;
+  /// What current() and current_relation() give, where the sink has it at hand; valid until
+  /// something is put. nullptr where it has not: then they tell. For what most records ask.
+  virtual const std::optional<bytes>* at_hand(const key&) { return nullptr; }
+  virtual const std::optional<relation_state>* relation_at_hand(const relation_id&, fork_number) {
+    return nullptr;
+  }
   /// The keys that exist now, from first to last, both included. Not for relation blocks. An error
   /// where a record that was not understood may have made or dropped some of them.
   virtual result<std::vector<key>> current_keys(const key& first, const key& last) = 0;
