@@ -7,6 +7,7 @@
 #include "actors/layer_settings.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/sweep.hpp"
+#include "storage/layers/memory_block.hpp"
 
 namespace zenith::actors {
 namespace {
@@ -29,6 +30,7 @@ void supervisor::begin_layers() {
   const auto shares = memory_shares_of(settings);
   cache_ = std::make_shared<layers::page_cache>(shares.page_cache_bytes);
   budget_ = layers::memory_budget::make(shares.layers_bytes);
+  layers::memory_block::keep_at_most(shares.kept_bytes);
   registry_ = std::make_shared<layers::layer_files>(
       *parameters_.files, names().directory() / "timelines",
       layers::layer_files::limits{shares.block_cache_bytes,

@@ -15,6 +15,12 @@ class memory_block {
   /// some, and given back to it at once; anything else comes from the heap.
   static constexpr size_t huge_page_bytes = size_t{2} << 20;
 
+  /// From any thread: so many bytes of such pieces as have this very size are kept when they are
+  /// not used any more, for the next ones, as the kernel would clear them; at first none.
+  static void keep_at_most(size_t size_bytes);
+  /// What is kept now.
+  static size_t kept_bytes();
+
   memory_block() = default;
   /// Uninitialised. Throws std::bad_alloc.
   explicit memory_block(size_t size_bytes);
