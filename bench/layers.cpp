@@ -14,6 +14,8 @@
 #include "bench/support/stock_recovery.hpp"
 #include "storage/layers/ingestor.hpp"
 #include "storage/layers/layer_writes.hpp"
+#include "storage/layers/memory_block.hpp"
+#include "storage/layers/memory_shares.hpp"
 
 namespace zenith::bench {
 namespace {
@@ -164,6 +166,9 @@ void compare(const char* what, pgbench_run how) {
   how.crash = true;
   const pgbench_wal wal = make_pgbench_wal(directory, how);
   const layers::layer_limits limits;
+  // As a node does with the memory_limit that it has where nothing is set.
+  layers::memory_block::keep_at_most(
+      layers::share_memory(uint64_t{1} << 30, limits.open_layer_bytes).kept_bytes);
   cost stock;
   cost ours;
   layers_made made;

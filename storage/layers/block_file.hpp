@@ -22,7 +22,7 @@
 //    0  u32  crc32c of bytes 4..end
 //    4  u32  size of what is stored, in bytes
 //    8  u32  size of it unpacked, in bytes
-//   12  u32  compression: 0 none, 1 zstd
+//   12  u32  compression: 0 none, 1 zstd, 2 an LZ4 block
 //   16  stored bytes; unpacked they are entries (block.hpp)
 //
 // Entries of an index block: the key is the first one of the block that it leads to, the value is
@@ -126,6 +126,9 @@ class block_file_writer {
  public:
   /// A value may not be larger than this.
   static constexpr size_t value_limit_bytes = size_t{1} << 30;
+
+  /// The compression level for LZ4, which costs half of zstd's least; all others are zstd's.
+  static constexpr int lz4_level = 0;
 
   /// `name` must not exist. Errors: already_exists, io.
   static result<block_file_writer> create(file_system& files, const path& name,

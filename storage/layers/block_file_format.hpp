@@ -11,6 +11,7 @@ inline constexpr uint32_t block_file_format_version = 2;
 inline constexpr uint32_t block_file_first_version = 1;  ///< the oldest that is read
 inline constexpr uint32_t compression_none = 0;
 inline constexpr uint32_t compression_zstd = 1;
+inline constexpr uint32_t compression_lz4 = 2;
 /// No block is larger, packed or not; sizes are u32, and a damaged one shall not ask for memory.
 inline constexpr uint64_t block_limit_bytes = uint64_t{2} << 30;
 /// No index has more levels below its root: a hundred entries a block are 10^14 data blocks.

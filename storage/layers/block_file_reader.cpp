@@ -2,6 +2,7 @@
 #include "storage/layers/block_file_reader.hpp"
 
 #include <fmt/format.h>
+#include <lz4.h>
 #include <zstd.h>
 
 #include <atomic>
@@ -54,6 +55,29 @@ uint64_t unpacked_bytes_max(byte_view frame) {
     is_last = (header & 1) != 0;
   }
   return most;
+}
+
+/// The same of either compression; 0 of any other. An LZ4 block has no sizes in it, but no byte of
+/// it stands for more than 255 (lz4_Block_format.md).
+uint64_t unpacked_bytes_max(byte_view stored, uint32_t compression) {
+  if (compression == compression_zstd) return unpacked_bytes_max(stored);
+  return compression == compression_lz4 ? std::min<uint64_t>(stored.size() * 255, INT32_MAX) : 0;
+}
+
+/// Fills all of `into`. Gives what is wrong, nothing where all is well.
+std::string unpack_into(byte_span into, byte_view stored, uint32_t compression) {
+  constexpr const char* shorter = "it is shorter";
+  if (compression == compression_lz4) {
+    const int got = LZ4_decompress_safe(
+        reinterpret_cast<const char*>(stored.data()), reinterpret_cast<char*>(into.data()),
+        static_cast<int>(stored.size()), static_cast<int>(into.size()));
+    if (got < 0) return "it is no LZ4 block";
+    return static_cast<size_t>(got) == into.size() ? "" : shorter;
+  }
+  const size_t got = ZSTD_decompressDCtx(unpacking_context(), into.data(), into.size(),
+                                         stored.data(), stored.size());
+  if (ZSTD_isError(got)) return ZSTD_getErrorName(got);
+  return got == into.size() ? "" : shorter;
 }
 
 }  // namespace
@@ -199,22 +223,20 @@ result<block> block_file_reader::unpack(byte_view raw, uint64_t offset) const {
                                        raw.size(), header.crc, crc));
   const size_t size = header.unpacked_bytes;
   const bool is_whole = header.compression == compression_none && size == header.stored_bytes;
-  const bool is_packed = header.compression == compression_zstd && size <= block_limit_bytes &&
-                         size <= unpacked_bytes_max(raw.subspan(sizeof header));
+  const byte_view stored = raw.subspan(sizeof header);
+  const bool is_packed = !is_whole && size <= block_limit_bytes &&
+                         size <= unpacked_bytes_max(stored, header.compression);
   if (!is_whole && !is_packed)
     return damaged(offset + 8,
                    fmt::format("a block with compression {}, {} bytes of it {} unpacked",
                                header.compression, header.stored_bytes, size));
   auto unpacked = std::make_unique_for_overwrite<std::byte[]>(size);
   if (is_whole) {
-    std::ranges::copy(raw.subspan(sizeof header), unpacked.get());
-  } else {
-    const size_t got = ZSTD_decompressDCtx(unpacking_context(), unpacked.get(), size,
-                                           raw.data() + sizeof header, header.stored_bytes);
-    if (ZSTD_isError(got) || got != size)
-      return damaged(offset,
-                     fmt::format("a block does not unpack to {} bytes: {}", size,
-                                 ZSTD_isError(got) ? ZSTD_getErrorName(got) : "it is shorter"));
+    std::ranges::copy(stored, unpacked.get());
+  } else if (const std::string why =
+                 unpack_into({unpacked.get(), size}, stored, header.compression);
+             !why.empty()) {
+    return damaged(offset, fmt::format("a block does not unpack to {} bytes: {}", size, why));
   }
   auto parsed = block::parse(std::move(unpacked), size, description_.key_size_bytes);
   if (!parsed) return damaged(offset, "a block " + parsed.error().message);

@@ -1,5 +1,6 @@
 // Writing a block file: blocks as they fill, each index block behind what it leads to, the footer.
 #include <fmt/format.h>
+#include <lz4.h>
 #include <zstd.h>
 
 #include <memory>
@@ -52,6 +53,27 @@ class packing_contexts {
   std::mutex mutex_;
   std::vector<std::unique_ptr<ZSTD_CCtx, free_context>> idle_;
 };
+
+/// Of either.
+size_t packed_bytes_max(size_t size_bytes) {
+  const size_t by_lz4 = size_bytes <= LZ4_MAX_INPUT_SIZE
+                            ? static_cast<size_t>(LZ4_compressBound(static_cast<int>(size_bytes)))
+                            : 0;
+  return std::max({ZSTD_compressBound(size_bytes), by_lz4, size_bytes});
+}
+
+/// Both give the size packed, 0 where it cannot be packed.
+size_t pack_by_zstd(byte_view from, byte_span into, int level) {
+  const size_t stored = ZSTD_compressCCtx(packing_contexts::all().take().get(), into.data(),
+                                          into.size(), from.data(), from.size(), level);
+  return ZSTD_isError(stored) ? 0 : stored;
+}
+size_t pack_by_lz4(byte_view from, byte_span into) {
+  if (from.size() > LZ4_MAX_INPUT_SIZE || into.size() > INT32_MAX) return 0;
+  return static_cast<size_t>(LZ4_compress_default(
+      reinterpret_cast<const char*>(from.data()), reinterpret_cast<char*>(into.data()),
+      static_cast<int>(from.size()), static_cast<int>(into.size())));
+}
 
 void append(bytes& to, byte_view part) { to.insert(to.end(), part.begin(), part.end()); }
 
@@ -188,17 +210,17 @@ result<block_place> block_file_writer::write_block(pending_block& block) {
     return fail(errc::limit, fmt::format("{}: a block of {} bytes is more than {}", name_.string(),
                                          unpacked_.size(), block_limit_bytes));
   const size_t begin = buffer_.size();
-  const size_t room = std::max(ZSTD_compressBound(unpacked_.size()), unpacked_.size());
+  const size_t room = packed_bytes_max(unpacked_.size());
   std::byte* const at = buffer_.reserve(sizeof(block_header) + room);
-  std::byte* const packed = at + sizeof(block_header);
-  size_t stored = ZSTD_compressCCtx(packing_contexts::all().take().get(), packed, room,
-                                    unpacked_.data(), unpacked_.size(), level_);
+  const byte_span packed(at + sizeof(block_header), room);
   block_header header{};
-  header.compression = compression_zstd;
-  if (ZSTD_isError(stored) || stored >= unpacked_.size()) {
+  header.compression = level_ == lz4_level ? compression_lz4 : compression_zstd;
+  size_t stored = level_ == lz4_level ? pack_by_lz4(unpacked_.view(), packed)
+                                      : pack_by_zstd(unpacked_.view(), packed, level_);
+  if (stored == 0 || stored >= unpacked_.size()) {
     header.compression = compression_none;
     stored = unpacked_.size();
-    std::ranges::copy(unpacked_.view(), packed);
+    std::ranges::copy(unpacked_.view(), packed.begin());
   }
   header.stored_bytes = static_cast<uint32_t>(stored);
   header.unpacked_bytes = static_cast<uint32_t>(unpacked_.size());

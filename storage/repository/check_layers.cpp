@@ -74,7 +74,7 @@ class block_walk {
     if (!read(at, header)) return std::nullopt;
     const uint64_t left = end_ - at - sizeof header;
     if (header.stored_bytes > left || header.stored_bytes > layers::block_limit_bytes ||
-        header.compression > layers::compression_zstd) {
+        header.compression > layers::compression_lz4) {
       problem_ = fmt::format("a block of {} bytes, compression {}, where {} bytes are left",
                              header.stored_bytes, header.compression, left);
       return std::nullopt;

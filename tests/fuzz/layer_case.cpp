@@ -1,6 +1,7 @@
 // Laying a layer file out from its parts, and taking one apart.
 #include "tests/fuzz/layer_case.hpp"
 
+#include <lz4.h>
 #include <zstd.h>
 
 #include <array>
@@ -103,6 +104,10 @@ bytes layer_case_of(byte_view file) {
     bytes data(front.unpacked_bytes);
     if (front.compression == compression_none)
       std::ranges::copy(stored, data.begin());
+    else if (front.compression == compression_lz4)
+      LZ4_decompress_safe(reinterpret_cast<const char*>(stored.data()),
+                          reinterpret_cast<char*>(data.data()), static_cast<int>(stored.size()),
+                          static_cast<int>(data.size()));
     else
       ZSTD_decompress(data.data(), data.size(), stored.data(), stored.size());
     size_t height = 0;

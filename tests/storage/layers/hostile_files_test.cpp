@@ -130,6 +130,20 @@ TEST_F(hostile_files, no_damage_of_a_delta_layer_passes) {
   expect_no_damage_passes([&] { return open_delta(); }, few);
 }
 
+TEST_F(hostile_files, no_damage_of_a_delta_layer_packed_by_lz4_passes) {
+  const auto few = few_versions();
+  auto out = delta_writer::create(files_, name, testing::golden_delta_name, after, last,
+                                  block_file_writer::lz4_level, block_file_sizes{300, 100});
+  ASSERT_TRUE(out) << out.error().message;
+  for_each_entry(few, [&](const version_entry& e) { ASSERT_TRUE(out->add(e)); });
+  ASSERT_TRUE(out->finish());
+  const bytes file = contents_of(files_);
+  const auto first = load<block_header>(file.data() + sizeof(block_file_header));
+  EXPECT_EQ(first.compression, compression_lz4);
+  EXPECT_LT(first.stored_bytes, first.unpacked_bytes);
+  expect_no_damage_passes([&] { return open_delta(); }, few);
+}
+
 TEST_F(hostile_files, no_damage_of_an_image_passes) {
   const auto all = image_versions();
   auto out = image_writer::create(files_, name, last, 3, block_file_sizes{200, 80});
