@@ -4,6 +4,7 @@
 #include "storage/backup/tar_sink.hpp"
 #include "storage/backup/wal_seam.hpp"
 #include "storage/layers/transaction_times.hpp"
+#include "storage/repository/stored_end.hpp"
 #include "storage/wal/removed_wal.hpp"
 #include "storage/wal/stored_wal.hpp"
 #include "tests/support/golden_timelines.hpp"
@@ -131,6 +132,7 @@ TEST_F(wal_window, a_timeline_without_its_old_wal_opens_reads_and_goes_on) {
   testing::settle(*store);
   EXPECT_GT(must(store->trim_wal(nothing, now)).files, 0u);
   store.reset();
+  EXPECT_EQ(must(stored_end(files, all.directory_of(0), all.metadata().front())), middle);
   all.restart();
   how = all.parameters(0);
   how.needed = std::make_shared<const needed_states>(all.metadata(), std::vector<needed_point>{});
