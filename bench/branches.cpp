@@ -2,11 +2,15 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <numeric>
+#include <random>
 #include <stdexcept>
 
 #include "bench/support/figures.hpp"
+#include "bench/support/raw_stream.hpp"
 #include "cli/node_client.hpp"
 #include "storage/base/ids.hpp"
 #include "storage/io/durable_file.hpp"
@@ -52,7 +56,20 @@ class crowd {
   crowd() {
     repository_.init_and_start();
     repository_.run_ok({"pg", "create", "main", "--start"});
-    sql_session(repository_.conninfo("main")).execute("create table t as select 1 as a");
+    {
+      sql_session session(repository_.conninfo("main"));
+      session.execute("create table t as select 1 as a");
+      // 60 rows a page; each level changes some in each of many pages.
+      session.execute(
+          "create table wide with (fillfactor = 80) as select id, 0 as level, "
+          "repeat(md5(id::text), 3) as v from generate_series(1, 60000) id");
+      const auto row = session.rows(
+          "select d.oid, c.relfilenode, pg_relation_size(c.oid) / 8192 from pg_class c, "
+          "pg_database d where c.relname = 'wide' and d.datname = current_database()");
+      wide_ = {1663, static_cast<uint32_t>(std::stoul(row.at(0).at(0))),
+               static_cast<uint32_t>(std::stoul(row[0][1]))};
+      wide_blocks_ = static_cast<block_number>(std::stoul(row[0][2]));
+    }
     repository_.run_ok({"pg", "stop", "main"});
   }
 
@@ -144,7 +161,8 @@ class crowd {
       supervisor.push_back(static_cast<double>(made.supervisor_us) / 1e3);
       waited.push_back(static_cast<double>(made.waited_us) / 1e3);
       repository_.run_ok({"pg", "create", name, "--start"});
-      sql_session(repository_.conninfo(name)).execute("insert into t values (1)");
+      sql_session(repository_.conninfo(name))
+          .execute(fmt::format("update wide set level = {0} where id % 997 = {0} % 997", level));
       repository_.run_ok({"pg", "destroy", name, "--force"});
       parent = name;
       if (level == 1 || level % 10 == 0)
@@ -152,11 +170,49 @@ class crowd {
             "  making the branch of level {}, ms: {:.2f} in the supervisor, {:.2f} waiting\n",
             level, supervisor.back(), waited.back());
     }
+    fmt::print("  making the branch of a level, of {}, ms: {} in the supervisor, {} waiting\n",
+               depth, to_text(spread_of(supervisor), 2), to_text(spread_of(waited), 2));
+  }
+
+  // All pages of the table at one level's end, from a node that was just started; then again.
+  void read_level(int level) {
+    restart();
+    const auto branches = must(node().branches());
+    const auto one =
+        std::ranges::find(branches, fmt::format("level{}", level), &actors::branch_info::name);
+    if (one == branches.end()) throw std::runtime_error(fmt::format("no level {}", level));
+    const stopwatch opening;
+    repository_.run_ok({"lsn", one->name});
+    const double opening_ms = opening.seconds() * 1e3;
+    std::vector<block_number> blocks(wide_blocks_);
+    std::iota(blocks.begin(), blocks.end(), block_number{0});
+    std::shuffle(blocks.begin(), blocks.end(), std::minstd_rand(1));
+    std::vector<raw_request> requests;
+    for (const block_number block : blocks)
+      requests.push_back(encode_raw({pages::request_kind::get_page, requests.size(),
+                                     lsn{one->last_lsn}, wide_, fork_number::main, block}));
+    const std::string address = repository_.run_ok({"status"})["page_address"];
+    raw_stream stream(repository_.zenith_directory() / "run" /
+                          (".s.PGSQL." + address.substr(address.rfind('=') + 1)),
+                      one->timeline);
+    const stopwatch cold;
+    stream.ask_all(requests, 1);
+    const double cold_us = cold.seconds() * 1e6 / static_cast<double>(requests.size());
+    std::vector<double> hot_us;
+    for (int round = 0; round < 9; ++round) {
+      const stopwatch hot;
+      stream.ask_all(requests, 1);
+      hot_us.push_back(hot.seconds() * 1e6 / static_cast<double>(requests.size()));
+    }
+    fmt::print("  level {}: zenith lsn {:.1f} ms; each of {} pages, us: first {:.1f}, then {}\n",
+               level, opening_ms, requests.size(), cold_us, to_text(spread_of(hot_us), 1));
   }
 
  private:
   zenith_repository repository_;
   std::string last_;
+  relation_id wide_{};
+  block_number wide_blocks_ = 0;
 };
 
 int run_all(int argc, char** argv) {
@@ -177,6 +233,7 @@ int run_all(int argc, char** argv) {
   all.open_all();
   all.list("all open");
   all.chain(depth);
+  for (const int level : {1, depth, 1, depth}) all.read_level(level);
   fmt::print("{}\n", conditions());
   return 0;
 }
