@@ -8,6 +8,7 @@
 #include "tests/support/postgres_server.hpp"
 #include "tests/support/test_level.hpp"
 #include "tests/support/zenith_repository.hpp"
+#include "tests/system/page_stream.hpp"
 
 namespace zenith::testing {
 namespace {
@@ -165,6 +166,44 @@ TEST_F(layered_node, gives_back_the_space_of_what_is_deleted_and_refuses_what_is
   EXPECT_EQ(repository.run_ok({"config", "--branch", "main", "history_window"})["value"], "30d");
   EXPECT_EQ(repository.run_ok({"config", "history_window"})["value"], "0ms");
   EXPECT_EQ(repository.run({"config", "--branch", "main", "memory_limit", "1GB"}).exit_code, 1);
+}
+
+TEST_F(layered_node, goes_on_with_a_read_whose_state_is_gone_for_all_others) {
+  const auto relation = [&] {
+    sql_session session(repository.conninfo("main"));
+    const auto row = session.rows(
+        "select d.oid, c.relfilenode, pg_relation_size(c.oid) / 8192 from pg_class c, "
+        "pg_database d where c.relname = 'pgbench_accounts' and d.datname = current_database()");
+    const relation_id id{1663, static_cast<uint32_t>(std::stoul(row.at(0).at(0))),
+                         static_cast<uint32_t>(std::stoul(row[0][1]))};
+    return std::pair(id, static_cast<block_number>(std::stoul(row[0][2])));
+  }();
+  const auto& [accounts, blocks] = relation;
+  work("main");
+  const lsn at = repository.lsn_of("main");
+  const std::string address = repository.run_ok({"status"})["page_address"];
+  const std::string timeline = status_of("main")["id"];
+  page_stream held(address, timeline);
+  std::vector<page> before(blocks);
+  for (block_number block = 0; block < blocks; ++block)
+    before[block] = held.get_page(accounts, block, at);
+
+  work("main");
+  work("main");
+  repository.run_ok({"pg", "stop", "main"});
+  repository.run_ok({"compact", "main"});
+  repository.run_ok({"gc"});
+  const lsn end = repository.lsn_of("main");
+  ASSERT_GT(*parse_lsn(status_of("main")["readable_from"].get<std::string>()), at);
+  // Finished pages of now take the place of those that were kept.
+  page_stream late(address, timeline);
+  size_t changed = 0;
+  for (block_number block = 0; block < blocks; ++block)
+    changed += late.get_page(accounts, block, end).data == before[block].data ? 0 : 1;
+  EXPECT_GT(changed, blocks / 2u);
+  EXPECT_THROW(late.get_page(accounts, 0, at), std::runtime_error);
+  for (block_number block = 0; block < blocks; ++block)
+    ASSERT_EQ(held.get_page(accounts, block, at).data, before[block].data) << block;
 }
 
 TEST_F(layered_node, closes_a_branch_that_nobody_uses_and_opens_it_on_the_next_request) {
