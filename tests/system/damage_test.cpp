@@ -132,6 +132,51 @@ TEST_F(damage, of_the_base_image_s_tail_fails_what_reads_it_and_not_the_node) {
   EXPECT_EQ(repository.run_ok({"status"})["running"], true);
 }
 
+// One bit in each kind of file at once: `check` names them all, and what lies elsewhere is served.
+TEST_F(damage, of_each_kind_of_file_is_found_by_check) {
+  repository.run_ok({"start"});
+  repository.run_ok({"tag", "marked"});
+  repository.run_ok({"branch", "other"});
+  repository.run_ok({"pg", "create", "main", "--start"});
+  run_ok({pg_program("pgbench"), "-i", "-q", "-s", "1", repository.conninfo("main")});
+  repository.run_ok({"pg", "stop", "main"});
+  // What it holds is written when it stops.
+  repository.run_ok({"stop"});
+  ASSERT_EQ(repository.run({"check"}).exit_code, 0);
+
+  const fs::path folder = timeline_folder();
+  const fs::path zenith = repository.zenith_directory();
+  std::vector<std::pair<fs::path, size_t>> places{
+      {zenith / "config.json", 9},
+      {zenith / "refs" / "branches" / "other", 9},
+      {zenith / "refs" / "tags" / "marked", 9},
+      {folder / "layers" / "base.image", 1000},
+      {folder / "wal" / "000000010000000000000001", 0x600000 + 100}};
+  for (const auto& one : fs::directory_iterator(folder / "layers"))
+    if (one.path().extension() == ".delta") places.emplace_back(one.path(), 1000);
+  ASSERT_GT(places.size(), 5u) << "no delta layer";
+  for (const auto& [file, at] : places) flip_byte(file, at);
+
+  const auto found = repository.run({"check"});
+  EXPECT_EQ(found.exit_code, 1) << found.output;
+  const auto report = nlohmann::json::parse(found.output);
+  for (const auto& [file, at] : places) {
+    size_t times = 0;
+    for (const auto& one : report["damaged"]) {
+      if (!one["file"].get<std::string>().ends_with(
+              file.lexically_relative(zenith.parent_path()).string()))
+        continue;
+      ++times;
+      EXPECT_LE(one["offset"].get<size_t>(), at) << one;
+    }
+    EXPECT_EQ(times, 1u) << file << ": " << report.dump(1);
+  }
+  EXPECT_EQ(report["damaged"].size(), places.size()) << report.dump(1);
+  EXPECT_EQ(repository.run_text({"check"}).exit_code, 1);
+  for (const auto& [file, at] : places) flip_byte(file, at);
+  EXPECT_EQ(repository.run({"check"}).exit_code, 0);
+}
+
 TEST_F(damage, garbage_on_the_sockets_ends_its_connection_alone) {
   repository.run_ok({"start"});
   const auto status = repository.run_ok({"status"});
