@@ -71,8 +71,8 @@ void add_node(app* root, command_line& line) {
                "Its new value; a running node takes it when it starts");
   config
       ->add_option("--branch", line.name,
-                   "Of this branch alone, at once: history_window and history_size; an empty VALUE "
-                   "gives it the node's again")
+                   "Of this branch alone, at once: history_window, history_size, wal_keep_time, "
+                   "wal_keep_size; an empty VALUE gives it the node's again")
       ->type_name("NAME");
 }
 
