@@ -36,6 +36,13 @@ struct corpus {
     if (record.end - record.start < long_bytes || inside < header_bytes) return at + 1;
     return at + std::max<uint64_t>(1, inside / 4);
   }
+  /// Whether a byte is looked at in more than one way: those that say what follows, in records and
+  /// pages, and what is near them. Behind them lie tuples and images, guarded by the record's CRC.
+  bool is_structure(lsn at) const {
+    constexpr uint64_t near_a_start = 256, near_a_page_start = 64;
+    return at - records[record_of(at)].start < near_a_start ||
+           at.value() % page_size_bytes < near_a_page_start;
+  }
   lsn before(size_t record) const { return record == 0 ? lsn{} : records[record - 1].start; }
 
   golden_scenario scenario;
@@ -61,7 +68,8 @@ size_t expect_a_prefix(const corpus& c, size_t first, byte_view wal, bool& faile
   }
 }
 
-/// Every byte from `from` on, changed in each of these ways, with the two records behind it.
+/// Every byte from `from` on, changed in each of these ways or, where it is no structure, in the
+/// one whose turn it is; with the two records behind it.
 void expect_no_other_records(const corpus& c, lsn from, lsn until, std::span<const int> flips) {
   size_t errors = 0, tried = 0;
   for (lsn at = from; at < until; at = c.after(at)) {
@@ -73,7 +81,8 @@ void expect_no_other_records(const corpus& c, lsn from, lsn until, std::span<con
     bytes changed(good.begin(), good.end());
     auto& byte = changed[at - c.records[first].start];
     const auto was = byte;
-    for (const int flip : flips) {
+    const auto one_in_turn = flips.subspan(at.value() % flips.size(), 1);
+    for (const int flip : c.is_structure(at) ? flips : one_in_turn) {
       byte = was ^ static_cast<std::byte>(flip);
       bool failed = false;
       expect_a_prefix(c, first, changed, failed);
@@ -114,6 +123,7 @@ TEST_P(hostile_wal, cut_at_any_byte_is_the_records_before_and_no_error) {
   const lsn until = full_test_level() ? s.end : std::min(s.end, start + 256 * 1024);
   wal::decoder growing(s.identity, start, lsn{});
   size_t count = 0;
+  lsn next_fresh = start;
   for (lsn at = start; at < until; at = at + 1) {
     ASSERT_TRUE(growing.feed(at, s.wal_from(at).first(1)));
     for (;;) {
@@ -124,6 +134,8 @@ TEST_P(hostile_wal, cut_at_any_byte_is_the_records_before_and_no_error) {
       ASSERT_EQ(found, c.records.at(count++));
     }
     // The same by a decoder that has seen nothing else.
+    if (at < next_fresh) continue;
+    next_fresh = c.after(at);
     const size_t first = c.record_of(at);
     bool failed = false;
     const auto fresh = expect_a_prefix(
