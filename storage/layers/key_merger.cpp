@@ -140,12 +140,14 @@ void key_merger::summarise(std::span<const version_entry> versions) {
   summaries_.clear();
   for (const version_entry& v : versions) {
     const bool is_protected = v.at >= protected_from_;
-    summaries_.push_back(
-        {.at = v.at,
-         .kind = v.kind,
-         .size_bytes = static_cast<uint32_t>(v.data.size()),
-         .can_be_page = v.kind == version_kind::changes && is_page_key() && !is_protected,
-         .is_protected = is_protected});
+    // Which earlier state it was kept for, and so what its fork was then, nobody says any more.
+    const bool state_is_known = !how_.kept_states.empty() || v.at >= how_.known_from;
+    summaries_.push_back({.at = v.at,
+                          .kind = v.kind,
+                          .size_bytes = static_cast<uint32_t>(v.data.size()),
+                          .can_be_page = v.kind == version_kind::changes && is_page_key() &&
+                                         !is_protected && state_is_known,
+                          .is_protected = is_protected});
   }
 }
 

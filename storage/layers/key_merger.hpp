@@ -21,6 +21,7 @@ class key_merger {
  public:
   struct parameters {
     std::vector<lsn> kept_states;  ///< retention::kept_states()
+    lsn known_from = {};           ///< retention::known_from
     std::span<const unknown_state> unknowns;
     unsigned records_max = 1;  ///< layer_limits::records_per_page_max
     page_checksums checksums = page_checksums::off;
@@ -64,7 +65,11 @@ class key_merger {
   /// Of the versions from `begin` to `end`, of which none but the oldest is whole.
   bool make_pages_of(std::span<const version_entry> versions, size_t begin, size_t end,
                      page_replay& replay);
-  lsn state_of(lsn at) const { return rules_.first_state_of(at).value_or(at); }
+  /// The state as of which a version's fork is looked at: where nothing is let go any more, but
+  /// was, the first one that is surely there.
+  lsn state_of(lsn at) const {
+    return rules_.first_state_of(at).value_or(std::max(at, how_.known_from));
+  }
   bool is_page_key() const {
     return key_.kind == key_kind::relation_block || key_.kind == key_kind::slru_page;
   }

@@ -222,6 +222,7 @@ retention layer_store::widened(const retention& keep) const {
   std::ranges::merge(keep.points, copied, std::back_inserter(kept.points));
   kept.points.erase(std::unique(kept.points.begin(), kept.points.end()), kept.points.end());
   std::erase_if(kept.points, [&](lsn at) { return at >= kept.horizon; });
+  kept.known_from = recorded_.readable_from;
   return kept;
 }
 

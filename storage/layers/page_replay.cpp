@@ -36,7 +36,8 @@ bool page_replay::apply(const version_entry& v, lsn state) {
   visible_versions seen;
   if (key_.kind == key_kind::relation_block) {
     const auto asked = history_->seen_at(key_, state);
-    if (!asked) {
+    // Of a fork that the state does not have nothing can be told, nor what follows from it.
+    if (!asked || !asked->exists) {
       last_ = v.at;
       base_ = base::none;
       return false;

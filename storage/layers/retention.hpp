@@ -13,6 +13,8 @@ struct retention {
   lsn horizon;  ///< 0/0: everything is kept that still is
   /// Ascending, each below the horizon where there is one: branches, tags, servers, copies.
   std::vector<lsn> points;
+  /// Of states before this one, earlier merges may have let go those that nobody named then.
+  lsn known_from = {};
 
   /// The LSNs whose states have to be kept although later versions exist: points, and the horizon.
   std::vector<lsn> kept_states() const;

@@ -208,7 +208,7 @@ uint64_t merge::bytes_read() const {
 /// With what copies read their sources as of.
 retention widened(const retention& keep, const layer_map& map) {
   const std::vector<lsn> copied_at = map.copied_at();
-  retention all{keep.horizon, {}};
+  retention all{keep.horizon, {}, keep.known_from};
   std::ranges::set_union(keep.points, copied_at, std::back_inserter(all.points));
   return all;
 }
@@ -225,6 +225,7 @@ result<written_layers> run_compaction(const compaction_plan& plan, const layer_m
   outputs written(out, limits, plan, job.after(), job.last());
   key_merger merger({
       .kept_states = kept.kept_states(),
+      .known_from = kept.known_from,
       .unknowns = map.unknowns(),
       .records_max = limits.records_per_page_max,
       .checksums = out.checksums,

@@ -70,6 +70,7 @@ class merged_history {
     merge_history history(references(0, 0), references(from, to), checksums);
     listed_versions out;
     key_merger::parameters how{.kept_states = keep.kept_states(),
+                               .known_from = keep.known_from,
                                .records_max = records_max,
                                .checksums = checksums,
                                .history = &history};
@@ -178,6 +179,34 @@ TEST(key_merger, every_kept_state_of_random_histories_stays_what_it_was) {
     ASSERT_NO_FATAL_FAILURE(
         merge_at_random(zenith::testing::test_seed() + round, {}, 400, round % 5 == 0, went));
   EXPECT_GT(went, 100u);
+}
+
+// Everything is kept again, while somebody looks for a point, of what is left.
+TEST(key_merger, what_was_let_go_spoils_nothing_when_nothing_is_let_go_any_more) {
+  for (int round = 0; round < (zenith::testing::full_test_level() ? 1000 : 60); ++round) {
+    const uint32_t seed = zenith::testing::test_seed() + static_cast<uint32_t>(round);
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937 random(seed);
+    random_history::chances how;
+    how.relations = 2;
+    how.blocks_max = 3;
+    random_history history(seed, how);
+    for (size_t i = 0; i < 500; ++i) history.step();
+    merged_history merged(history, random);
+    retention keep;
+    keep.points = history.copied_at();
+    for (int merge = 0; merge < 8; ++merge) {
+      retention now = keep;
+      if (merge % 2 == 0) {
+        now = keep = less_than(keep, history, random);
+        keep.known_from = std::max(keep.known_from, keep.horizon);
+      } else {
+        now.horizon = {};
+      }
+      merged.merge(now, 1 + random() % 4, page_checksums::off);
+      ASSERT_NO_FATAL_FAILURE(check_all_kept(history, merged, keep, page_checksums::off, random));
+    }
+  }
 }
 
 TEST(key_merger, no_page_needs_more_records_than_the_bound) {
