@@ -64,12 +64,18 @@ result<written_layers> write_frozen_layer(const memory_layer& frozen, const laye
                                                       name, frozen.start(), frozen.published(),
                                                       limits.flush_compression_level));
   version_shortener shortener(out.checksums);
-  while (more) {
-    shortener.shorten(one);
-    ZENITH_TRY(writer.add(one));
-    ZENITH_TRY_ASSIGN(more, cursor->next(one));
-  }
-  ZENITH_TRY_ASSIGN(auto file, writer.finish());
+  const auto write_all = [&]() -> result<layer_file_info> {
+    while (more) {
+      shortener.shorten(one);
+      ZENITH_TRY(writer.add(one));
+      ZENITH_TRY_ASSIGN(more, cursor->next(one));
+    }
+    return writer.finish();
+  };
+  auto file_written = write_all();
+  // A full disk has no room for what never counts.
+  if (!file_written) static_cast<void>(out.files->files().remove(out.files->path_of(name)));
+  ZENITH_TRY_ASSIGN(auto file, std::move(file_written));
   written.bytes_written = file.size_bytes;
   written.files.push_back(std::move(file));
   return written;
