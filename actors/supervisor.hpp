@@ -124,6 +124,13 @@ class supervisor : public supervisor_actor::base {
   /// Asks the point's timeline, or the server that writes to it first; then calls back.
   using found_callback = std::function<void(result<point_found>)>;
   void find(const located_point& point, found_callback done);
+  /// The same, of a point that gets a name: the timelines that have to keep it from then on are
+  /// asked as well whether they have it still. Who keeps what a branch or a tag names is its owner;
+  /// what a server names, the timeline that it reads.
+  enum class kept_by : uint8_t { owner, reader };
+  void find_to_keep(const located_point& point, kept_by who, found_callback done);
+  void check_kept_above(const timeline_id& id, const point_found& found, kept_by who,
+                        found_callback done);
   caf::result<std::vector<branch_info>> list_branches();
   caf::result<branch_made> make_branch(const std::string& name, const std::string& point);
   result<branch_info> record_branch(const std::string& name, const located_point& from,

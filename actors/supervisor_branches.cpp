@@ -95,6 +95,49 @@ void supervisor::find(const located_point& point, found_callback then) {
   });
 }
 
+void supervisor::find_to_keep(const located_point& point, kept_by who, found_callback done) {
+  find(point, [=, this, id = point.name.timeline](result<point_found> found) {
+    if (!found) return done(std::move(found));
+    check_kept_above(id, *found, who, done);
+  });
+}
+
+// A timeline may read states from before its start, in its ancestors' files, which these have let
+// go in theirs.
+void supervisor::check_kept_above(const timeline_id& id, const point_found& found, kept_by who,
+                                  found_callback done) {
+  const auto stored = names().stored_timeline(id);
+  if (!stored) return done(tl::unexpected<error>(stored.error()));
+  const repository::timeline_metadata& here = **stored;
+  if (!here.ancestor || found.at >= here.start) return done(found);
+  if (who == kept_by::reader) {
+    const auto has_layers =
+        parameters_.files->exists(names().timeline_directory(id) / layers::manifest_name);
+    if (!has_layers) return done(tl::unexpected<error>(has_layers.error()));
+    if (*has_layers) return done(found);
+  }
+  const timeline_id above = here.ancestor->timeline;
+  const auto timeline = timeline_of(above);
+  if (!timeline) return done(tl::unexpected<error>(timeline.error()));
+  ++finding_;
+  request(*timeline, request_timeout(), view_atom::value, found.at)
+      .then(
+          [=, this](const view_ptr&) {
+            check_kept_above(above, found, who, done);
+            --finding_;
+          },
+          [=, this, start = here.start](caf::error& failure) {
+            error why = from_caf(failure);
+            if (why.code == errc::out_of_range)
+              why.message = "LSN " + to_string(found.at) + " lies before the start of timeline " +
+                            to_string(id) + ", at " + to_string(start) +
+                            ", and is not kept any more by timeline " + to_string(above) +
+                            ", which it belongs to: " + why.message;
+            done(tl::unexpected<error>(why));
+            --finding_;
+          });
+}
+
 branch_info supervisor::describe_branch(const std::string& name,
                                         const repository::timeline_metadata& timeline) {
   branch_info info;
@@ -134,7 +177,7 @@ caf::result<branch_made> supervisor::make_branch(const std::string& name,
   auto promise = make_response_promise<branch_made>();
   const uint64_t before_us = microseconds_since(began);
   const auto asked = steady::now();
-  find(*from, [=, this, from = *from](result<point_found> found) {
+  find_to_keep(*from, kept_by::owner, [=, this, from = *from](result<point_found> found) {
     if (!found) return deliver(promise, to_caf(found.error()));
     branch_made made;
     made.waited_us = microseconds_since(asked);
@@ -260,7 +303,7 @@ caf::result<tag_info> supervisor::make_tag(const std::string& name, const std::s
   auto from = locate(point.empty() ? "main" : point);
   if (!from) return to_caf(from.error());
   auto promise = make_response_promise<tag_info>();
-  find(*from, [=, this, from = *from](result<point_found> found) {
+  find_to_keep(*from, kept_by::owner, [=, this, from = *from](result<point_found> found) {
     if (!found) return deliver(promise, to_caf(found.error()));
     const auto owner = names().owner_of(from.name.timeline, found->at);
     if (!owner) return deliver(promise, to_caf(owner.error()));

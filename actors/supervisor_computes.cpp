@@ -138,7 +138,7 @@ caf::result<compute_info> supervisor::create_compute(const compute_request& requ
   if (!point) return to_caf(point.error());
   if (auto good = new_compute(request, *point); !good) return to_caf(good.error());
   auto promise = make_response_promise<compute_info>();
-  find(*point, [=, this, point = *point](result<point_found> found) {
+  find_to_keep(*point, kept_by::reader, [=, this, point = *point](result<point_found> found) {
     if (!found) return deliver(promise, to_caf(found.error()));
     // The world moved on while the timeline looked for the point: another server may have taken
     // the name, the port or the branch, and the branch may be gone.
