@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <string>
@@ -14,8 +15,9 @@
 namespace zenith::actors {
 
 /// Written by the timeline, read by the receiver (but for the server's end). The receiver stops
-/// reading from its server while too much of what it sent is not durable, or where the timeline's
-/// layers cannot keep up, and reports each advance at once.
+/// reading from its server while too much of what it sent is not synced, or where the timeline's
+/// layers cannot keep up, and reports each advance at once. What it reports ends with a whole
+/// record; what is synced may go further: a record may be larger than all that may wait.
 class receiver_window {
  public:
   receiver_window() : wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) { ZENITH_ASSERT(wake_ >= 0); }
@@ -23,11 +25,14 @@ class receiver_window {
   receiver_window(const receiver_window&) = delete;
   receiver_window& operator=(const receiver_window&) = delete;
 
-  void set_durable(lsn until) {
+  /// Whole records are durable up to `until`, bytes up to `synced`.
+  void set_durable(lsn until, lsn synced) {
     durable_.store(until.value(), std::memory_order_release);
+    synced_.store(std::max(until, synced).value(), std::memory_order_release);
     wake();
   }
   lsn durable() const { return lsn{durable_.load(std::memory_order_acquire)}; }
+  lsn synced() const { return lsn{synced_.load(std::memory_order_acquire)}; }
 
   /// While it is set nothing more is read from the server; what was read is taken in all the same.
   void set_paused(bool paused) {
@@ -73,6 +78,7 @@ class receiver_window {
 
   int wake_;
   std::atomic<uint64_t> durable_{0};
+  std::atomic<uint64_t> synced_{0};
   std::atomic<uint64_t> server_end_{0};
   std::atomic<bool> paused_{false};
   mutable std::mutex mutex_;

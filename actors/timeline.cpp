@@ -60,7 +60,15 @@ void make_durable(self_pointer self) {
   timeline_state& state = self->state;
   const auto durable = state.store->sync();
   if (!durable) return fail_timeline(self, durable.error());
-  if (state.window) state.window->set_durable(*durable);
+  tell_durable(state);
+}
+
+// Answers who waits for WAL that is there now. False where the disk failed meanwhile.
+bool tell_arrived(self_pointer self) {
+  timeline_state& state = self->state;
+  state.received->advance(state.store->received());
+  if (state.store) state.records->advance(state.store->end());
+  return state.store != nullptr;
 }
 
 void append(self_pointer self, const wal_chunk& chunk) {
@@ -78,8 +86,7 @@ void append(self_pointer self, const wal_chunk& chunk) {
     // Only opening it again tells what a disk that failed still has.
     if (appended.error().code == errc::io) return fail_timeline(self, appended.error());
   }
-  state.received->advance(state.store->received());
-  state.records->advance(state.store->end());
+  if (!tell_arrived(self)) return;
   if (!state.sync_scheduled) {
     state.sync_scheduled = true;
     self->send(self, sync_wal_atom::value);
@@ -104,9 +111,18 @@ void answer_with_view(self_pointer self, lsn at, std::function<void(result<view_
 }
 
 // The point has to be durable before anything durable names it.
-result<point_found> find_durable(timeline_state& state, const point_query& query) {
-  ZENITH_TRY_ASSIGN(auto found, state.store->find(query, actors::now()));
-  if (state.store->durable() < found.at) ZENITH_TRY(state.store->sync());
+result<point_found> find_durable(self_pointer self, const point_query& query) {
+  auto& store = *self->state.store;
+  ZENITH_TRY_ASSIGN(auto found, store.find(query, actors::now()));
+  if (store.durable() >= found.at) return found;
+  const auto synced = store.sync();
+  if (!synced) {
+    fail_timeline(self, synced.error());
+    return tl::unexpected<error>(synced.error());
+  }
+  if (*synced < found.at)
+    return fail(errc::unavailable, "LSN " + to_string(found.at) + " is durable only up to " +
+                                       to_string(*synced) + "; try again");
   return found;
 }
 
@@ -118,13 +134,13 @@ caf::result<point_found> answer_with_point(self_pointer self, const point_query&
   const lsn there = by_end ? state.store->received() : state.store->end();
   const lsn wanted = query.kind == repository::point_kind::time ? lsn{} : query.position;
   if (without_page_header(wanted, state.store->metadata().segment_size_bytes) <= there)
-    return reply(find_durable(state, query));
+    return reply(find_durable(self, query));
   // A position past the end is an error for a person, at once; only an end has to be waited for.
   if (!by_end) return to_caf(not_arrived(state, wanted));
   auto promise = self->make_response_promise<point_found>();
   wait_for(self, *state.received, wanted, [self, query, promise](result<void> arrived) {
     if (!arrived) return deliver(promise, to_caf(arrived.error()));
-    auto found = find_durable(self->state, query);
+    auto found = find_durable(self, query);
     if (!found) return deliver(promise, to_caf(found.error()));
     deliver(promise, *found);
   });
@@ -189,8 +205,7 @@ void go_on_draining(self_pointer self) {
   timeline_state& state = self->state;
   if (!state.draining || !state.store || !state.duties.waits_for.empty()) return;
   const auto more = state.store->drain(state.draining->pg_wal);
-  state.received->advance(state.store->received());
-  state.records->advance(state.store->end());
+  if (!tell_arrived(self)) return;
   if (more && *more) {
     caf::anon_send(caf::actor_cast<timeline_actor>(self), tend_atom::value);
     return;
@@ -199,10 +214,12 @@ void go_on_draining(self_pointer self) {
   if (done) done = state.store->sync();
   auto promise = state.draining->promise;
   state.draining.reset();
-  if (done)
+  if (done) {
     promise.deliver(*done);
-  else
-    promise.deliver(to_caf(done.error()));
+    return;
+  }
+  promise.deliver(to_caf(done.error()));
+  if (done.error().code == errc::io) fail_timeline(self, done.error());
 }
 
 caf::result<lsn> begin_draining(self_pointer self, const std::string& pg_wal) {
@@ -265,9 +282,16 @@ timeline_actor::behavior_type timeline(self_pointer self, timeline_parameters pa
       [=](wal_atom, const wal_chunk_ptr& chunk) { append(self, *chunk); },
       [=](follow_atom, const receiver_window_ptr& window) {
         return with_store<lsn>(self, [&](auto& store) -> result<lsn> {
+          const auto from = store.begin_stream();
+          if (!from) {
+            // `store` is gone where the disk failed: only opening it again tells what is left.
+            const error why = from.error();
+            if (why.code == errc::io) fail_timeline(self, why);
+            return tl::unexpected<error>(why);
+          }
           self->state.window = window;
-          window->set_durable(store.durable());
-          return store.begin_stream();
+          tell_durable(self->state);
+          return *from;
         });
       },
       [=](view_atom, lsn at, const view_waiter_ptr& waiter) {

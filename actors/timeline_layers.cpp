@@ -45,7 +45,7 @@ bool freeze_if_due(timeline_pointer self) {
       fail_timeline(self, frozen.error());
       return false;
     }
-    if (state.window) state.window->set_durable(state.store->durable());
+    tell_durable(state);
     duties.open_since.reset();
   }
   duties.freeze_wanted = false;
@@ -284,6 +284,10 @@ caf::result<lsn> close_timeline(timeline_pointer self, closing how) {
   if (how == closing::discard) duties.writes.cancelled->store(true);
   tend(self);
   return promise;
+}
+
+void tell_durable(const timeline_state& state) {
+  if (state.window) state.window->set_durable(state.store->durable(), state.store->synced());
 }
 
 void fail_timeline(timeline_pointer self, const error& why) {

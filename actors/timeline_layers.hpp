@@ -108,6 +108,8 @@ result<void> keep_states(repository::timeline_store& store, const kept_states& k
 caf::result<branch_base_ptr> settle(timeline_pointer self, lsn at, urgency when);
 caf::result<timeline_status> merge_all(timeline_pointer self, merge_goal goal);
 caf::result<lsn> close_timeline(timeline_pointer self, closing how);
+/// Tells the receiver, if there is one, how far the WAL is durable.
+void tell_durable(const timeline_state& state);
 /// Nothing of the store can be used any more: ends with this error once no job works for it.
 void fail_timeline(timeline_pointer self, const error& why);
 

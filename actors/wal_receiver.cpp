@@ -116,7 +116,7 @@ class receiver {
 
   bool has_room() const {
     return !window_->is_paused() &&
-           sent_.value() < window_->durable().value() + how_.unsynced_max_bytes;
+           sent_.value() < window_->synced().value() + how_.unsynced_max_bytes;
   }
 
   // One look at the socket: takes what is there, passes it on, reports.

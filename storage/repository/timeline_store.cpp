@@ -159,6 +159,7 @@ result<void> timeline_store::ingest_whole_records() {
 }
 
 lsn timeline_store::received() const { return std::max(end(), wal_->end()); }
+lsn timeline_store::synced() const { return wal_->durable_until(); }
 lsn timeline_store::durable() const { return std::min(end(), wal_->durable_until()); }
 
 result<lsn> timeline_store::begin_stream() {
@@ -223,6 +224,8 @@ result<void> timeline_store::check_follows(lsn at, byte_view data) const {
 }
 
 result<lsn> timeline_store::sync() {
+  // What a failed sync lost is not durable because the next one finds nothing to do.
+  if (lost_) return tl::unexpected<error>(*lost_);
   if (auto synced = wal_->sync(); !synced) {
     lost_ = synced.error();
     return tl::unexpected<error>(*lost_);

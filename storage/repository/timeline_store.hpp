@@ -95,6 +95,8 @@ class timeline_store {
   lsn received() const;
   /// Everything up to here is on the disk for good; never past end().
   lsn durable() const;
+  /// The end of the bytes that are on the disk, whole records or not.
+  lsn synced() const;
   /// What came of checking since the timeline was opened, the WAL that it had then included.
   layers::image_counts images() const { return ingestor_->images(); }
 
@@ -106,7 +108,8 @@ class timeline_store {
   /// timeline), io; all say what was expected and what came. Whole records before the error are
   /// kept, what came after them is not, and a source has to begin again with begin_stream().
   result<void> append(lsn at, byte_view data);
-  /// Makes everything up to end() durable, and gives it.
+  /// Makes everything up to end() durable, and gives it. Error: io; after one, until the timeline
+  /// is opened again.
   result<lsn> sync();
   /// After begin_stream(), again and again: appends what a stopped server's pg_wal folder holds
   /// past received(), one segment at most; false where that was all. begin_stream() drops what of

@@ -244,6 +244,34 @@ TEST_F(timeline_fixture, a_failing_fsync_ends_it_and_acknowledges_nothing) {
   expect_told(*waiter, errc::unavailable, "closing");
 }
 
+TEST_F(timeline_fixture, an_fsync_that_fails_for_a_point_ends_it_and_gives_no_point) {
+  const auto opened = open();
+  const auto window = follow(opened);
+  const auto ended = actors.watch(opened);
+  // So many operations does one piece of WAL take before its sync.
+  const auto before_first = made.files.operations();
+  lsn at = made.end();
+  send_wal(opened, window, at, made.grow(1));
+  actors.step();
+  const auto appending = made.files.operations() - before_first;
+  actors.settle();
+  const lsn durable = window->durable();
+  at = made.end();
+  const auto wal = made.grow(1);
+  const auto found = actors.ask<point_found>(opened, point_atom::value,
+                                             point_query{repository::point_kind::end, made.end()});
+  actors.settle();
+  send_wal(opened, window, at, wal);
+  made.files.fail_at(made.files.operations() + appending,
+                     testing::memory_file_system::fault::io_error);
+  actors.settle();
+  ASSERT_TRUE(found->has_value());
+  ASSERT_FALSE((*found)->has_value());
+  EXPECT_EQ((*found)->error().code, errc::io);
+  EXPECT_TRUE(ended->has_value());
+  EXPECT_EQ(window->durable(), durable);
+}
+
 TEST_F(timeline_fixture, closing_makes_all_durable) {
   const auto opened = open();
   const auto window = follow(opened);

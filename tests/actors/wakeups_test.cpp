@@ -24,8 +24,8 @@ TEST(receiver_window, wakes_its_reader_at_each_change_until_it_is_cleared) {
   receiver_window window;
   EXPECT_FALSE(is_readable(window.descriptor()));
   EXPECT_EQ(window.refusal(), "");
-  window.set_durable(lsn{100});
-  window.set_durable(lsn{200});
+  window.set_durable(lsn{100}, lsn{100});
+  window.set_durable(lsn{200}, lsn{200});
   EXPECT_TRUE(is_readable(window.descriptor()));
   window.clear();
   EXPECT_FALSE(is_readable(window.descriptor()));
@@ -56,10 +56,10 @@ TEST(receiver_window, counts_what_the_server_wrote_and_is_not_durable_here) {
   EXPECT_EQ(window.lag_bytes(), 0u);
   window.set_server_end(lsn{150});
   EXPECT_EQ(window.lag_bytes(), 150u);
-  window.set_durable(lsn{100});
+  window.set_durable(lsn{100}, lsn{100});
   EXPECT_EQ(window.lag_bytes(), 50u);
   // The server's word may be older than what has come since.
-  window.set_durable(lsn{200});
+  window.set_durable(lsn{200}, lsn{200});
   EXPECT_EQ(window.lag_bytes(), 0u);
 }
 
