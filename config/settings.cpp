@@ -39,12 +39,13 @@ bool same_letters(std::string_view a, std::string_view b) {
   });
 }
 
-/// The number that a text of digits and a unit means; nullopt where it is none or overflows.
+/// The number that a text of digits and a unit means; nullopt where it is none or overflows. Only a
+/// count may be below 0.
 std::optional<int64_t> parse_number(value_kind kind, std::string_view text) {
   int64_t number = 0;
   const char* end_of_text = text.data() + text.size();
   const auto [end, failure] = std::from_chars(text.data(), end_of_text, number);
-  if (failure != std::errc{} || number < 0) return std::nullopt;
+  if (failure != std::errc{} || (number < 0 && kind != value_kind::count)) return std::nullopt;
   std::string_view unit_name(end, static_cast<size_t>(end_of_text - end));
   while (!unit_name.empty() && unit_name.front() == ' ') unit_name.remove_prefix(1);
   if (kind == value_kind::count) return unit_name.empty() ? std::optional(number) : std::nullopt;

@@ -10,7 +10,7 @@ namespace zenith::layers {
 /// Writes an image layer's file (format: block_file.hpp; keys as encode(key) has them).
 class image_writer {
  public:
-  static constexpr int default_compression_level = 1;
+  static constexpr int default_compression_level = -1;
 
   /// `at`: the LSN as of which all values are. `name` must not exist. Errors: already_exists, io.
   static result<image_writer> create(file_system& files, const path& name, lsn at,

@@ -30,7 +30,7 @@ TEST(settings_table, bounds_are_allowed_and_what_lies_beyond_is_not) {
     EXPECT_TRUE(s.set(row.key, std::to_string(row.min) + unit).has_value()) << row.key;
     EXPECT_TRUE(s.set(row.key, std::to_string(row.max) + unit).has_value()) << row.key;
     for (const int64_t beyond : {row.min - 1, row.max + 1}) {
-      if (beyond < 0) continue;  // no number is written so
+      if (beyond < 0 && *unit != 0) continue;  // no size or duration is written so
       const auto refused = s.set(row.key, std::to_string(beyond) + unit);
       ASSERT_FALSE(refused.has_value()) << row.key;
       EXPECT_EQ(refused.error().code, errc::out_of_range) << row.key;
@@ -44,6 +44,7 @@ TEST(settings, read_sizes_durations_and_words_in_their_units) {
   EXPECT_EQ(s.size_bytes("unsynced_wal_max"), 16u << 20);
   EXPECT_EQ(s.duration("page_request_timeout"), 10s);
   EXPECT_EQ(s.count("connections_max"), 100);
+  EXPECT_EQ(s.count("merge_compression_level"), -1);
   EXPECT_EQ(s.text("user"), "postgres");
   EXPECT_EQ(s.text("log_level"), "info");
   ASSERT_TRUE(s.set("unsynced_wal_max", "65536 kB").has_value());
@@ -69,6 +70,8 @@ TEST(settings, refuse_what_is_no_value_and_keep_the_old_one) {
     EXPECT_EQ(refused.error().message.find('\n'), std::string::npos);
   }
   for (const char* text : {"", "100MB", "1e3", "0x10", " 1"})
+    EXPECT_FALSE(s.set("connections_max", text).has_value()) << text;
+  for (const char* text : {"-1", "-", "--1", "+1"})
     EXPECT_FALSE(s.set("connections_max", text).has_value()) << text;
   EXPECT_FALSE(s.set("log_level", "info|debug").has_value());
   EXPECT_FALSE(s.set("log_level", "").has_value());
