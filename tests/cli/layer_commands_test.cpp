@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cli/commands.hpp"
 #include "tests/support/files.hpp"
@@ -42,6 +43,31 @@ TEST(layer_dump, shows_every_version_of_a_delta_layer) {
   EXPECT_EQ(kinds,
             (std::map<std::string, int>{
                 {"absent", 6}, {"changes", 260}, {"copy", 1}, {"initialises", 60}, {"value", 24}}));
+}
+
+// What is written as it came is packed by LZ4, and some of it not at all.
+TEST(layer_dump, shows_a_delta_layer_packed_by_lz4) {
+  const auto zstd = run_layer_dump(dump_of("delta-2.delta"));
+  ASSERT_TRUE(zstd) << zstd.error().message;
+  const auto shown = run_layer_dump(dump_of("delta-2-lz4.delta"));
+  ASSERT_TRUE(shown) << shown.error().message;
+  auto value = nlohmann::json::parse(shown->value.text());
+  EXPECT_EQ(value["kind"], "delta");
+  EXPECT_EQ(lines_of(shown->text), 7 + value["versions"].size());
+  // The same versions, and three pages that nothing makes smaller.
+  const std::set<std::string> added{"relation 1663/5/16384 main block 1000",
+                                    "relation 1663/5/16384 main block 1001",
+                                    "relation 1663/5/16384 main block 1002"};
+  auto& versions = value["versions"];
+  size_t pages = 0;
+  for (auto one = versions.begin(); one != versions.end();) {
+    const bool is_added = added.contains(one->at("key").get<std::string>());
+    if (is_added) EXPECT_EQ(one->at("bytes"), 8192) << *one;
+    pages += is_added ? 1 : 0;
+    one = is_added ? versions.erase(one) : one + 1;
+  }
+  EXPECT_EQ(pages, 3u);
+  EXPECT_TRUE(versions == nlohmann::json::parse(zstd->value.text())["versions"]);
 }
 
 TEST(layer_dump, sums_up_keys_and_names_blocks) {

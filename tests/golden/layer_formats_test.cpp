@@ -35,10 +35,9 @@ void expect_golden(const layers::image_layer& image) {
   }
 }
 
-void expect_golden(const layers::delta_layer& delta) {
+void expect_golden(const layers::delta_layer& delta, const sample_versions& expected) {
   const auto found = read_all(*delta.cursor(key{}, last_key, lsn::max()));
   ASSERT_TRUE(found) << found.error().message;
-  const auto expected = golden_versions();
   EXPECT_TRUE(*found == expected);
   for (const auto& [k, versions] : expected) {
     for (const auto& [at, version] : versions) {
@@ -49,6 +48,23 @@ void expect_golden(const layers::delta_layer& delta) {
   }
   EXPECT_EQ(delta.newest_time(golden_last).value(), 28'999'500);
   EXPECT_EQ(delta.first_later_than(14'000'000, golden_last).value()->time_us, 14'999'500);
+}
+
+/// How many data blocks of a file are packed in which way.
+std::map<uint32_t, size_t> packings_of(file_system& files, const path& name,
+                                       const layers::delta_layer& delta) {
+  std::map<uint32_t, size_t> packings;
+  const auto opened = files.open(name, open_mode::read);
+  const size_t key_size = delta.file().description().key_size_bytes;
+  const auto visited =
+      delta.file().visit(bytes(key_size), bytes(key_size, std::byte{0xFF}), [&](const auto& block) {
+        bytes header(sizeof(layers::block_header));
+        EXPECT_TRUE((*opened)->read(block.place.offset, header));
+        if (block.height == 0) ++packings[load<layers::block_header>(header.data()).compression];
+        return true;
+      });
+  EXPECT_TRUE(visited) << visited.error().message;
+  return packings;
 }
 
 TEST(layer_formats, an_image_of_version_1_is_read) {
@@ -76,7 +92,23 @@ TEST(layer_formats, a_delta_layer_of_version_2_is_read) {
   EXPECT_GE((*delta)->file().index_levels(), 1u);
   EXPECT_EQ((*delta)->file().description().first, golden_after);
   EXPECT_EQ((*delta)->file().description().last, golden_last);
-  expect_golden(**delta);
+  expect_golden(**delta, golden_versions());
+  EXPECT_EQ(packings_of(posix_file_system(), folder / "delta-2.delta", **delta),
+            (std::map<uint32_t, size_t>{{1, 30}}));
+}
+
+// 2 says an LZ4 block, 0 bytes as they are.
+TEST(layer_formats, a_delta_layer_packed_by_lz4_and_not_at_all_is_read) {
+  block_cache cache(size_t{1} << 20);
+  const path name = folder / "delta-2-lz4.delta";
+  const auto delta = layers::delta_layer::open(posix_file_system(), name, cache,
+                                               block_file_reader::new_cache_file());
+  ASSERT_TRUE(delta) << delta.error().message;
+  EXPECT_EQ((*delta)->file().format_version(), 2u);
+  EXPECT_GE((*delta)->file().index_levels(), 1u);
+  expect_golden(**delta, golden_flushed_versions());
+  EXPECT_EQ(packings_of(posix_file_system(), name, **delta),
+            (std::map<uint32_t, size_t>{{0, 3}, {2, 32}}));
 }
 
 TEST(layer_formats, transaction_ends_with_the_records_before_them_are_read) {
@@ -95,7 +127,7 @@ TEST(layer_formats, transaction_ends_with_the_records_before_them_are_read) {
 }
 
 /// Header, entries and order are the format's. Which entries share a block is the writer's choice,
-/// readers take any; zstd may store the same otherwise.
+/// readers take any; zstd and LZ4 may store the same otherwise.
 TEST(layer_formats, what_is_written_today_is_the_same_format) {
   memory_file_system files;
   ASSERT_TRUE(files.create_directories("/l"));
@@ -108,7 +140,16 @@ TEST(layer_formats, what_is_written_today_is_the_same_format) {
   const auto delta =
       layers::delta_layer::open(files, "/l/delta", cache, block_file_reader::new_cache_file());
   ASSERT_TRUE(delta) << delta.error().message;
-  expect_golden(**delta);
+  expect_golden(**delta, golden_versions());
+  ASSERT_TRUE(write_golden_flushed(files, "/l/flushed"));
+  const auto flushed =
+      layers::delta_layer::open(files, "/l/flushed", cache, block_file_reader::new_cache_file());
+  ASSERT_TRUE(flushed) << flushed.error().message;
+  expect_golden(**flushed, golden_flushed_versions());
+  const auto packings = packings_of(files, "/l/flushed", **flushed);
+  EXPECT_EQ(packings.at(0), 3u);
+  EXPECT_GE(packings.at(2), 20u);
+  EXPECT_FALSE(packings.contains(1));
 
   const auto header_of = [](const bytes& file) { return bytes(file.begin(), file.begin() + 64); };
   const auto written_header = [&](const path& name) {
@@ -119,6 +160,7 @@ TEST(layer_formats, what_is_written_today_is_the_same_format) {
   };
   EXPECT_EQ(written_header("/l/image"), header_of(read_file(folder / "image-2.image")));
   EXPECT_EQ(written_header("/l/delta"), header_of(read_file(folder / "delta-2.delta")));
+  EXPECT_EQ(written_header("/l/flushed"), header_of(read_file(folder / "delta-2-lz4.delta")));
   ASSERT_TRUE(write_golden_ends(files, "/l/ends"));
   EXPECT_EQ(written_header("/l/ends"), header_of(read_file(folder / "ends-2.delta")));
   const auto golden = layers::delta_layer::open(posix_file_system(), folder / "delta-2.delta",

@@ -138,6 +138,8 @@ void make_layers(const fs::path& folder) {
   file_system& files = posix_file_system();
   if (const auto made = write_golden_delta(files, folder / "delta-2.delta"); !made)
     throw std::runtime_error(made.error().message);
+  if (const auto made = write_golden_flushed(files, folder / "delta-2-lz4.delta"); !made)
+    throw std::runtime_error(made.error().message);
   if (const auto made = write_golden_ends(files, folder / "ends-2.delta"); !made)
     throw std::runtime_error(made.error().message);
   if (const auto made = write_golden_image(files, folder / "image-2.image"); !made)

@@ -9,16 +9,17 @@ namespace {
 
 const relation_id table{1663, 5, 16384};
 
-/// Half of it does not compress.
-bytes made_bytes(uint32_t seed, size_t size) {
+/// So many bytes that do not compress, then others.
+bytes made_bytes(uint32_t seed, size_t size, size_t noise) {
   bytes made(size, std::byte(seed));
   uint32_t x = seed * 2654435761u + 1;
-  for (size_t i = 0; i < size / 2; ++i) {
+  for (size_t i = 0; i < noise; ++i) {
     x = x * 1664525u + 1013904223u;
     made[i] = static_cast<std::byte>(x >> 24);
   }
   return made;
 }
+bytes made_bytes(uint32_t seed, size_t size) { return made_bytes(seed, size, size / 2); }
 
 sample_version record(version_kind kind, lsn at, uint32_t seed, size_t size) {
   return {kind, made_bytes(seed, size), at - (size + 8), {}, {}};
@@ -82,6 +83,14 @@ sample_versions golden_versions() {
   return all;
 }
 
+sample_versions golden_flushed_versions() {
+  sample_versions all = golden_versions();
+  for (uint32_t i = 0; i < 3; ++i)
+    all[key::block(table, fork_number::main, 1000 + i)][golden_after + 300 * (i + 1)] =
+        value(made_bytes(900 + i, page_size_bytes, page_size_bytes));
+  return all;
+}
+
 sample_versions golden_ends() {
   sample_versions all;
   int64_t newest = layers::no_time;
@@ -119,10 +128,10 @@ std::map<key, bytes> golden_image() {
 namespace {
 
 result<layers::layer_file_info> write_delta(file_system& files, const path& name,
-                                            const sample_versions& versions) {
+                                            const sample_versions& versions, int level) {
   ZENITH_TRY_ASSIGN(auto out,
                     layers::delta_writer::create(files, name, golden_delta_name, golden_after,
-                                                 golden_last, 3, golden_sizes));
+                                                 golden_last, level, golden_sizes));
   result<void> outcome;
   for_each_entry(versions, [&](const layers::version_entry& entry) {
     if (outcome) outcome = out.add(entry);
@@ -134,11 +143,15 @@ result<layers::layer_file_info> write_delta(file_system& files, const path& name
 }  // namespace
 
 result<layers::layer_file_info> write_golden_delta(file_system& files, const path& name) {
-  return write_delta(files, name, golden_versions());
+  return write_delta(files, name, golden_versions(), 3);
+}
+
+result<layers::layer_file_info> write_golden_flushed(file_system& files, const path& name) {
+  return write_delta(files, name, golden_flushed_versions(), layers::block_file_writer::lz4_level);
 }
 
 result<layers::layer_file_info> write_golden_ends(file_system& files, const path& name) {
-  return write_delta(files, name, golden_ends());
+  return write_delta(files, name, golden_ends(), 3);
 }
 
 result<void> write_golden_image(file_system& files, const path& name) {

@@ -179,15 +179,21 @@ TEST_F(hostile_files, no_damage_of_a_golden_file_passes) {
   for (const auto& [k, data] : testing::golden_image())
     image[k][last] = {version_kind::value, data, {}, {}, {}};
   const size_t step = testing::full_test_level() ? 1 : 211;
-  for (const char* file : {"image-1.image", "image-2.image", "delta-2.delta"}) {
+  const std::map<std::string, sample_versions> all{
+      {"image-1.image", image},
+      {"image-2.image", image},
+      {"delta-2.delta", testing::golden_versions()},
+      {"delta-2-lz4.delta", testing::golden_flushed_versions()},
+      {"ends-2.delta", testing::golden_ends()}};
+  for (const auto& [file, expected] : all) {
     SCOPED_TRACE(file);
     bytes contents = testing::read_file(folder / file);
     for (size_t i = 0; i < contents.size(); i += step) {
       contents[i] ^= std::byte{0x20};
       put(files_, contents);
-      const bool refused = file[0] == 'd'
-                               ? expect_same_or_refused(open_delta(), testing::golden_versions())
-                               : expect_same_or_refused(open_image(), image);
+      const bool refused = file.ends_with(".delta")
+                               ? expect_same_or_refused(open_delta(), expected)
+                               : expect_same_or_refused(open_image(), expected);
       EXPECT_TRUE(refused) << "byte " << i;
       contents[i] ^= std::byte{0x20};
     }
