@@ -20,7 +20,7 @@ supervisor::supervisor(caf::actor_config& config, supervisor_parameters paramete
 }
 
 supervisor::behavior_type supervisor::make_behavior() {
-  collect_garbage();
+  collect_garbage([] {});
   begin_layers();
   adopt_computes();
   return {
@@ -123,6 +123,12 @@ caf::timespan supervisor::request_timeout() const {
 
 void supervisor::child_down(const caf::down_msg& message) {
   if (shutting_down_) return;
+  const auto let_go = std::ranges::find_if(
+      ending_, [&](const auto& one) { return one.second.address() == message.source; });
+  if (let_go != ending_.end()) {
+    ending_.erase(let_go);
+    return;
+  }
   const std::string reason = from_caf(message.reason).message;
   for (auto it = timelines_.begin(); it != timelines_.end(); ++it) {
     if (it->second.actor.address() != message.source) continue;

@@ -62,6 +62,12 @@ class supervisor : public supervisor_actor::base {
     bool at_end = false;
   };
 
+  struct timeline_entry {
+    timeline_actor actor;
+    timeline_status status;  ///< as it last said
+    bool is_untouched = false;
+  };
+
   // supervisor_timelines.cpp: which actor a timeline has.
   enum class timeline_use : uint8_t { read, write };
   /// Spawned where it was not; to read one to which nothing was written: an untouched_timeline.
@@ -71,6 +77,10 @@ class supervisor : public supervisor_actor::base {
   caf::result<inherited_from> source_of(const std::string& id);
   /// Where a timeline that is not open ends, from its files; remembered.
   lsn end_of(const repository::timeline_metadata& timeline);
+  /// Nobody is sent to its actor any more. A new one of this timeline opens once it has ended.
+  void let_go(std::map<timeline_id, timeline_entry>::iterator open);
+  /// Ends the timeline's actor, where it has one, and calls back once nothing of it works any more.
+  void end_timeline(const timeline_id& id, std::function<void()> done);
 
   // supervisor.cpp: the node.
   void child_down(const caf::down_msg& message);
@@ -135,8 +145,10 @@ class supervisor : public supervisor_actor::base {
   caf::result<branch_made> make_branch(const std::string& name, const std::string& point);
   result<branch_info> record_branch(const std::string& name, const located_point& from,
                                     const point_found& found);
-  /// Removes timelines that nothing names, holds or was made from.
-  void collect_garbage();
+  /// Removes timelines that nothing names, holds or was made from, once their actors have ended;
+  /// then calls back.
+  void collect_garbage(std::function<void()> done);
+  void begin_garbage(std::vector<std::function<void()>> done);
   caf::result<std::string> delete_branch(const std::string& name, bool force);
   caf::result<std::string> rename_branch(const std::string& from, const std::string& to);
   caf::result<std::vector<tag_info>> list_tags() const;
@@ -208,12 +220,12 @@ class supervisor : public supervisor_actor::base {
   std::shared_ptr<const repository::needed_states> needed_;
   uint64_t needed_as_of_ = 0;  // repository::changes()
   size_t finding_ = 0;         // points that are being looked for
-  struct timeline_entry {
-    timeline_actor actor;
-    timeline_status status;  ///< as it last said
-    bool is_untouched = false;
-  };
   std::map<timeline_id, timeline_entry> timelines_;
+  /// The last actor of a timeline that was let go, until it has ended: its jobs may still write.
+  std::map<timeline_id, timeline_actor> ending_;
+  /// Garbage whose actors end, before its folders go.
+  std::set<timeline_id> removing_;
+  std::vector<std::function<void()>> garbage_wanted_;  // the next look for it
   /// What those said that have ended since, because nobody used them.
   std::map<timeline_id, timeline_status> rested_;
   /// Where timelines end that are not open and that were not since the node began.

@@ -214,14 +214,35 @@ result<branch_info> supervisor::record_branch(const std::string& name, const loc
   return describe_branch(name, made);
 }
 
-void supervisor::collect_garbage() {
-  for (const timeline_id& garbage : names().garbage_timelines())
-    if (auto removed = names().remove_timeline(garbage); !removed)
-      spdlog::error("timeline {}: {}", to_string(garbage), removed.error().message);
-    else {
-      rested_.erase(garbage);
-      ends_.erase(garbage);
+// One look after the other: children go before what they were made from.
+void supervisor::collect_garbage(std::function<void()> done) {
+  if (!removing_.empty()) return garbage_wanted_.push_back(std::move(done));
+  begin_garbage({std::move(done)});
+}
+
+void supervisor::begin_garbage(std::vector<std::function<void()>> done) {
+  const std::vector<timeline_id> garbage = names().garbage_timelines();
+  removing_.insert(garbage.begin(), garbage.end());
+  const auto remove = [=, this] {
+    for (const timeline_id& id : garbage) {
+      removing_.erase(id);
+      if (auto removed = names().remove_timeline(id); !removed) {
+        spdlog::error("timeline {}: {}", to_string(id), removed.error().message);
+        continue;
+      }
+      rested_.erase(id);
+      ends_.erase(id);
     }
+    for (const auto& each : done) each();
+    if (!garbage_wanted_.empty() && removing_.empty())
+      begin_garbage(std::exchange(garbage_wanted_, {}));
+  };
+  const auto left = std::make_shared<size_t>(garbage.size() + 1);
+  const auto one_less = [left, remove] {
+    if (--*left == 0) remove();
+  };
+  for (const timeline_id& id : garbage) end_timeline(id, one_less);
+  one_less();
 }
 
 caf::result<std::string> supervisor::delete_branch(const std::string& name, bool force) {
@@ -247,22 +268,14 @@ caf::result<std::string> supervisor::delete_branch(const std::string& name, bool
   const auto remove = [this, name, promise]() {
     if (auto gone = names().delete_branch(name); !gone)
       return deliver(promise, to_caf(gone.error()));
-    collect_garbage();
-    deliver(promise, name);
-    // Others' files that only this branch has named go, and what was kept for it.
-    collect_in_background();
-  };
-  const auto finish = [this, remove, timeline = branch->timeline]() {
-    const auto open = timelines_.find(timeline);
-    if (open == timelines_.end()) return remove();
-    const timeline_actor actor = open->second.actor;
-    timelines_.erase(open);
-    // What it writes would come to lie in a folder that is gone.
-    request(actor, caf::infinite, close_atom::value, closing::discard)
-        .then([remove](lsn) { remove(); }, [remove](caf::error&) { remove(); });
+    collect_garbage([this, name, promise] {
+      deliver(promise, name);
+      // Others' files that only this branch has named go, and what was kept for it.
+      collect_in_background();
+    });
   };
   if (on_it.empty()) {
-    finish();
+    remove();
     return promise;
   }
   auto left = std::make_shared<size_t>(on_it.size());
@@ -270,8 +283,8 @@ caf::result<std::string> supervisor::delete_branch(const std::string& name, bool
     request(actor_cast<supervisor_actor>(this), caf::infinite, pg_destroy_atom::value, compute,
             true)
         .then(
-            [left, finish](const std::string&) {
-              if (--*left == 0) finish();
+            [left, remove](const std::string&) {
+              if (--*left == 0) remove();
             },
             [promise](caf::error& failure) { deliver(promise, std::move(failure)); });
   return promise;
@@ -318,8 +331,9 @@ caf::result<tag_info> supervisor::make_tag(const std::string& name, const std::s
 
 caf::result<std::string> supervisor::delete_tag(const std::string& name) {
   if (auto gone = names().delete_tag(name); !gone) return to_caf(gone.error());
-  collect_garbage();
-  return name;
+  auto promise = make_response_promise<std::string>();
+  collect_garbage([promise, name] { deliver(promise, name); });
+  return promise;
 }
 
 caf::result<point_info> supervisor::resolve(const std::string& text) {

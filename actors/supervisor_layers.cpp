@@ -113,7 +113,7 @@ bool supervisor::may_leave(const timeline_status& last) {
   rested_[*id] = last;
   rested_[*id].state = "idle";
   rested_[*id].memory_bytes = 0;
-  timelines_.erase(found);
+  let_go(found);
   return true;
 }
 
@@ -124,25 +124,25 @@ uint64_t supervisor::memory_bytes() const {
 caf::result<unsettled_ptr> supervisor::collect_unsettled() {
   auto promise = make_response_promise<unsettled_ptr>();
   auto all = std::make_shared<std::map<timeline_id, uint64_t>>();
-  const auto one_less =
-      when_all(timelines_.size() + 1, [=] { deliver(promise, unsettled_ptr{all}); });
+  const auto one_less = when_all(timelines_.size() + ending_.size() + 1,
+                                 [=] { deliver(promise, unsettled_ptr{all}); });
+  const auto note = [all, one_less](const timeline_id& id, uint64_t first) {
+    const auto known = all->emplace(id, first).first;
+    known->second = std::min(known->second, first);
+    one_less();
+  };
+  const auto ask = [=, this](const timeline_id& id, const timeline_actor& timeline) {
+    request(timeline, caf::infinite, unsettled_atom::value)
+        .then([=](uint64_t first) { note(id, first); },
+              // One that ends or cannot be opened: nothing of it is removed.
+              [=](caf::error&) { note(id, 0); });
+  };
+  for (const auto& [id, timeline] : ending_) ask(id, timeline);
   for (const auto& [id, entry] : timelines_) {
-    if (entry.is_untouched) {
-      (*all)[id] = 0;
-      one_less();
-      continue;
-    }
-    request(entry.actor, caf::infinite, unsettled_atom::value)
-        .then(
-            [=, id = id](uint64_t first) {
-              (*all)[id] = first;
-              one_less();
-            },
-            // One that ends or cannot be opened: nothing of it is removed.
-            [=, id = id](caf::error&) {
-              (*all)[id] = 0;
-              one_less();
-            });
+    if (entry.is_untouched)
+      note(id, 0);
+    else
+      ask(id, entry.actor);
   }
   one_less();
   return promise;
@@ -265,18 +265,18 @@ caf::result<gc_reply> supervisor::collect(sweep_mode mode) {
   if (mode == sweep_mode::report) {
     finish({});
   } else {
-    collect_garbage();
-    merge_timelines(timelines_with_layers(), merge_goal::space, finish);
+    collect_garbage(
+        [=, this] { merge_timelines(timelines_with_layers(), merge_goal::space, finish); });
   }
   return promise;
 }
 
 // Only what is open: the rest waits until somebody uses it, or asks for all.
 void supervisor::collect_in_background() {
+  collect_garbage([] {});
   std::vector<timeline_id> open;
   for (const auto& [id, entry] : timelines_)
     if (!entry.is_untouched) open.push_back(id);
-  collect_garbage();
   merge_timelines(open, merge_goal::space, [=, this](const std::vector<error>& failed) {
     for (const error& why : failed) spdlog::error("not collected: {}", why.message);
     std::vector<timeline_id> still_open;

@@ -34,6 +34,8 @@ result<timeline_actor> supervisor::timeline_of(const timeline_id& id, timeline_u
       found != timelines_.end() && (use == timeline_use::read || !found->second.is_untouched))
     return found->second.actor;
   if (shutting_down_) return fail(errc::unavailable, "the node is stopping");
+  if (removing_.contains(id))
+    return fail(errc::not_found, "timeline " + to_string(id) + " is being removed");
   ZENITH_TRY_ASSIGN(const auto* stored, names().stored_timeline(id));
   if (use == timeline_use::read) {
     ZENITH_TRY_ASSIGN(const bool untouched, is_untouched(*stored));
@@ -61,6 +63,7 @@ result<timeline_actor> supervisor::timeline_of(const timeline_id& id, timeline_u
   how.store.keep = how.store.needed->retention_of(id, lsn::max());
   how.layers = layer_parameters_of();
   how.branch = names().branch_of(id);
+  if (const auto before = ending_.find(id); before != ending_.end()) how.before = before->second;
   how.arrival_timeout = parameters_.settings.duration("page_request_timeout");
   how.check_images = parameters_.settings.flag("check_consistency_images");
   const timeline_actor made = spawn<caf::detached + caf::monitored>(timeline, how, parent);
@@ -68,6 +71,19 @@ result<timeline_actor> supervisor::timeline_of(const timeline_id& id, timeline_u
   rested_.erase(id);
   ends_.erase(id);
   return made;
+}
+
+void supervisor::let_go(std::map<timeline_id, timeline_entry>::iterator open) {
+  if (!open->second.is_untouched) ending_[open->first] = open->second.actor;
+  timelines_.erase(open);
+}
+
+void supervisor::end_timeline(const timeline_id& id, std::function<void()> done) {
+  if (const auto open = timelines_.find(id); open != timelines_.end()) let_go(open);
+  const auto ending = ending_.find(id);
+  if (ending == ending_.end()) return done();
+  request(ending->second, caf::infinite, close_atom::value, closing::discard)
+      .then([done](lsn) { done(); }, [done](caf::error&) { done(); });
 }
 
 caf::result<inherited_from> supervisor::source_of(const std::string& text) {

@@ -184,7 +184,7 @@ void open_store(self_pointer self, std::shared_ptr<const repository::branch_base
   begin_tending(self);
 }
 
-void open(self_pointer self, timeline_actor parent) {
+void open_below(self_pointer self, timeline_actor parent) {
   timeline_state& state = self->state;
   if (!parent) return open_store(self, nullptr);
   self->state.duties.parent = parent;
@@ -198,6 +198,16 @@ void open(self_pointer self, timeline_actor parent) {
                              to_string(self->state.parameters.store.metadata.id),
                              self->state.failure->message);
              });
+}
+
+// Two that have one folder open would write over each other's files. Nothing else is processed
+// until the former one has ended.
+void open(self_pointer self, timeline_actor parent) {
+  const timeline_actor before = std::exchange(self->state.parameters.before, nullptr);
+  if (!before) return open_below(self, std::move(parent));
+  self->request(before, caf::infinite, close_atom::value, closing::discard)
+      .await([=](lsn) { open_below(self, parent); },
+             [=](caf::error&) { open_below(self, parent); });
 }
 
 // One segment after the other, as far as the layers keep up.

@@ -45,11 +45,7 @@ void run_job(timeline_pointer self, layer_job::kind what, const Job& job, Run ru
   sent->run = [job, run](const std::function<bool()>& stop) { return run(job, stop); };
   const auto over = [=, &work](const result<layers::written_layers>& outcome) {
     work.is_out = false;
-    if (!self->state.store) {
-      // It was kept for this.
-      if (!self->state.duties.has_jobs_out()) self->quit(to_caf(*self->state.failure));
-      return;
-    }
+    if (!self->state.store) return end_failed(self);
     done(outcome);
     tend(self);
   };
@@ -151,10 +147,7 @@ void merge_next(timeline_pointer self) {
   const auto over = [=](const error* why) {
     layer_duties& now = self->state.duties;
     now.merges.is_out = false;
-    if (!self->state.store) {
-      if (!now.has_jobs_out()) self->quit(to_caf(*self->state.failure));
-      return;
-    }
+    if (!self->state.store) return end_failed(self);
     if (why != nullptr)
       note_failure(self, now.merges, "what is to be kept is not known", *why);
     else if (!now.ends)

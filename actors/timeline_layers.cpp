@@ -268,17 +268,17 @@ caf::result<timeline_status> merge_all(timeline_pointer self, merge_goal goal) {
 caf::result<lsn> close_timeline(timeline_pointer self, closing how) {
   timeline_state& state = self->state;
   layer_duties& duties = state.duties;
+  auto promise = self->make_response_promise<lsn>();
+  // Whoever asked is answered when nothing works for it any more.
+  duties.end_requests.push_back(promise);
   if (!state.store) {
-    const error why = *state.failure;
-    if (!duties.has_jobs_out()) self->quit();
-    return to_caf(why);
+    end_failed(self);
+    return promise;
   }
   if (auto synced = state.store->sync(); !synced) {
     fail_timeline(self, synced.error());
-    return to_caf(synced.error());
+    return promise;
   }
-  auto promise = self->make_response_promise<lsn>();
-  duties.end_requests.push_back(promise);
   duties.ends = how;
   duties.merges.cancelled->store(true);
   if (how == closing::discard) duties.writes.cancelled->store(true);
@@ -300,7 +300,15 @@ void fail_timeline(timeline_pointer self, const error& why) {
   state.received->end();
   state.store.reset();
   state.window = nullptr;
-  if (!state.duties.has_jobs_out()) self->quit(to_caf(why));
+  end_failed(self);
+}
+
+void end_failed(timeline_pointer self) {
+  timeline_state& state = self->state;
+  if (state.duties.has_jobs_out()) return;
+  const caf::error why = to_caf(*state.failure);
+  for (auto& promise : std::exchange(state.duties.end_requests, {})) promise.deliver(why);
+  self->quit(why);
 }
 
 std::string layers_problem_of(const timeline_state& state) {

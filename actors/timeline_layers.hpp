@@ -112,6 +112,8 @@ caf::result<lsn> close_timeline(timeline_pointer self, closing how);
 void tell_durable(const timeline_state& state);
 /// Nothing of the store can be used any more: ends with this error once no job works for it.
 void fail_timeline(timeline_pointer self, const error& why);
+/// Ends one that has failed, unless a job works for it still: that one's end is waited for.
+void end_failed(timeline_pointer self);
 
 /// Why no WAL is taken in, or what was not written or merged; empty where all is well.
 std::string layers_problem_of(const timeline_state& state);

@@ -254,6 +254,35 @@ TEST_F(timeline_layers_fixture, one_to_be_discarded_ends_once_no_job_works_for_i
   EXPECT_TRUE(ended->has_value());
 }
 
+TEST_F(timeline_layers_fixture, a_new_one_opens_once_no_job_works_for_the_one_before) {
+  limits.open_layer_bytes = 1;
+  hold_jobs();
+  const auto opened = open();
+  const auto window = follow(opened);
+  send_changes(opened, window);
+  ASSERT_EQ(held->all.size(), 1u);
+  const auto ended = actors.watch(opened);
+  how.before = opened;
+  const auto again = open();
+  const auto status = actors.ask<timeline_status>(again, status_atom::value);
+  actors.settle();
+  EXPECT_FALSE(ended->has_value());
+  EXPECT_FALSE(status->has_value());
+  run_held();
+  EXPECT_TRUE(ended->has_value());
+  ASSERT_TRUE(status->has_value());
+  EXPECT_EQ((*status)->value().state, "open");
+  EXPECT_EQ(lsn{(*status)->value().last_lsn}, made.end());
+}
+
+TEST_F(timeline_layers_fixture, a_new_one_opens_where_the_one_before_is_gone) {
+  const auto opened = open();
+  actors.ask<lsn>(opened, close_atom::value, closing::write);
+  actors.settle();
+  how.before = opened;
+  EXPECT_EQ(status_of(open()).state, "open");
+}
+
 TEST_F(timeline_layers_fixture, one_that_fails_ends_once_no_job_works_for_it) {
   limits.open_layer_bytes = 1;
   hold_jobs();

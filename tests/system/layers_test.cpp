@@ -232,5 +232,43 @@ TEST_F(layered_node, closes_a_branch_that_nobody_uses_and_opens_it_on_the_next_r
   }
 }
 
+// Many ask while it closes again and again: two actors on its folder would lose each other's files.
+TEST_F(layered_node, is_right_where_a_branch_is_asked_for_while_it_closes) {
+  repository.run_ok({"pg", "stop", "main"});
+  repository.run_ok({"stop"});
+  for (const char* key : {"timeline_idle_timeout", "view_lifetime"})
+    repository.run_ok({"config", key, "100ms"});
+  repository.run_ok({"start"});
+  const int rounds = full_test_level() ? 100 : 15;
+  for (int round = 0; round < rounds; ++round) {
+    const std::string branch = "b" + std::to_string(round);
+    repository.run_ok({"branch", branch});
+    repository.run_ok({"compact", "main"});
+    repository.run_ok({"gc"});
+    repository.run_ok({"branch", "--delete", branch});
+  }
+  EXPECT_TRUE(is_right("main", "main"));
+  repository.run_ok({"stop"});
+  const auto checked = repository.run({"check"});
+  EXPECT_EQ(checked.exit_code, 0) << checked.output << checked.errors;
+}
+
+TEST_F(layered_node, removes_a_timeline_that_is_open_with_the_last_tag_on_it) {
+  repository.run_ok({"branch", "child"});
+  repository.run_ok({"pg", "create", "child", "--start"});
+  work("child");
+  repository.run_ok({"pg", "stop", "child"});
+  repository.run_ok({"tag", "kept", "child"});
+  const fs::path folder =
+      repository.zenith_directory() / "timelines" / status_of("child")["id"].get<std::string>();
+  repository.run_ok({"branch", "--delete", "child", "--force"});
+  ASSERT_TRUE(fs::exists(folder));
+  repository.run_ok({"page", "kept", "1664/0/1262", "main", "0"});
+  repository.run_ok({"tag", "--delete", "kept"});
+  EXPECT_FALSE(fs::exists(folder));
+  repository.run_ok({"pg", "stop", "main"});
+  EXPECT_TRUE(is_right("main", "main"));
+}
+
 }  // namespace
 }  // namespace zenith::testing
