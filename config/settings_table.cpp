@@ -67,7 +67,7 @@ constexpr std::array table = {
     setting{"node_start_timeout", duration, "1min", 1 * s, 1 * h, "",
             "how long `zenith start` waits until the node serves"},
     setting{"open_files_max", count, "1000", 10, 1'000'000, "",
-            "layer files that are open at once"},
+            "layer files that are open at once; the system has to allow it (ulimit -Hn)"},
     setting{"open_layer_age", duration, "5min", 1 * s, 30 * d, "",
             "after so long a layer in memory is written to a file, however small"},
     setting{

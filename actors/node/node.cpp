@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "actors/control_gate.hpp"
+#include "actors/node/open_files_limit.hpp"
 #include "actors/page_service.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/system_config.hpp"
@@ -85,6 +86,8 @@ result<void> run_node(const fs::path& directory, int ready) {
   ZENITH_TRY_ASSIGN(const auto settings, config::settings::from_json(opened.settings_json()));
   spdlog::set_level(spdlog::level::from_str(settings.text("log_level")));
   for (const error& damage : opened.damaged()) spdlog::error("{}", damage.message);
+  ZENITH_TRY_ASSIGN(const uint64_t open_files, raise_open_files_limit());
+  ZENITH_TRY(check_open_files(settings, open_files));
   ZENITH_TRY_ASSIGN(const auto secret,
                     repository::read_secret(files, directory / repository::secret_file_name));
   ZENITH_TRY_ASSIGN(const fs::path doors, open_doors(directory));

@@ -13,7 +13,7 @@ namespace zenith::wal {
 namespace {
 
 constexpr size_t chunk_bytes = size_t{1} << 20;
-constexpr size_t open_files_max = 16;
+constexpr size_t open_files_max = 4;
 
 }  // namespace
 
