@@ -3,10 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace zenith::layers {
 
-result<block> block::parse(std::unique_ptr<std::byte[]> unpacked, size_t size,
-                           uint32_t key_size_bytes) {
+result<block> block::parse(block_bytes unpacked, size_t size, uint32_t key_size_bytes) {
   block b;
   b.key_size_ = key_size_bytes;
   if (size < 4) return fail(errc::corrupt, fmt::format("has {} bytes, expected at least 4", size));
@@ -30,15 +31,31 @@ result<block> block::parse(std::unique_ptr<std::byte[]> unpacked, size_t size,
     if (i != 0 && compare(b.key(i - 1), b.key(i)) >= 0)
       return fail(errc::corrupt, fmt::format("has its entry {} out of order", i));
   }
+  b.same_ = b.same_in_all_keys();
   return b;
 }
 
+// What comes after it has to fill a word for compare() to be quick.
+uint32_t block::same_in_all_keys() const {
+  if (count_ == 0 || key_size_ < sizeof(uint64_t)) return 0;
+  const byte_view first = key(0);
+  const byte_view last = key(count_ - 1);
+  const auto differs = std::ranges::mismatch(first, last).in1;
+  return std::min<uint32_t>(static_cast<uint32_t>(differs - first.begin()),
+                            key_size_ - sizeof(uint64_t));
+}
+
 uint32_t block::lower_bound(byte_view wanted) const {
+  const uint32_t same = wanted.size() == key_size_ ? same_ : 0;
+  if (same != 0)
+    if (const int order = compare(wanted.first(same), key(0).first(same)); order != 0)
+      return order < 0 ? 0 : count_;
+  const byte_view rest = wanted.subspan(same);
   uint32_t low = 0;
   uint32_t high = count_;
   while (low < high) {
     const uint32_t middle = low + (high - low) / 2;
-    if (compare(key(middle), wanted) < 0)
+    if (compare(key(middle).subspan(same), rest) < 0)
       low = middle + 1;
     else
       high = middle;

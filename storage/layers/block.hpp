@@ -12,6 +12,7 @@
 
 #include "storage/base/bytes.hpp"
 #include "storage/base/result.hpp"
+#include "storage/layers/page_memory.hpp"
 
 namespace zenith::layers {
 
@@ -20,8 +21,7 @@ class block {
  public:
   block() = default;
   /// Error: corrupt (without the file's name).
-  static result<block> parse(std::unique_ptr<std::byte[]> unpacked, size_t size_bytes,
-                             uint32_t key_size_bytes);
+  static result<block> parse(block_bytes unpacked, size_t size_bytes, uint32_t key_size_bytes);
 
   uint32_t size() const { return count_; }
   byte_view key(uint32_t i) const {
@@ -36,12 +36,14 @@ class block {
   size_t size_bytes() const { return size_; }
 
  private:
+  uint32_t same_in_all_keys() const;
   uint32_t end_of(uint32_t i) const { return load<uint32_t>(data_.get() + ends_ + 4 * size_t{i}); }
 
-  std::unique_ptr<std::byte[]> data_;
+  block_bytes data_;
   size_t size_ = 0;
   uint32_t count_ = 0;
   uint32_t key_size_ = 0;
+  uint32_t same_ = 0;  // so many bytes are the same at the beginning of all keys, and more follow
   size_t ends_ = 0;    // offset in data_
   size_t values_ = 0;  // offset in data_
 };

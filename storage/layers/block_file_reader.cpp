@@ -230,7 +230,7 @@ result<block> block_file_reader::unpack(byte_view raw, uint64_t offset) const {
     return damaged(offset + 8,
                    fmt::format("a block with compression {}, {} bytes of it {} unpacked",
                                header.compression, header.stored_bytes, size));
-  auto unpacked = std::make_unique_for_overwrite<std::byte[]>(size);
+  block_bytes unpacked = make_block_bytes(size);
   if (is_whole) {
     std::ranges::copy(stored, unpacked.get());
   } else if (const std::string why =

@@ -15,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <type_traits>
 #include <vector>
 
 #include "storage/base/key.hpp"
@@ -34,14 +35,25 @@ class history_cache {
   /// A value that any number of entries of one key may share; it is counted once.
   class held {
    public:
-    explicit held(size_t size_bytes) : size_bytes_(size_bytes) {}
-    held(const Value& of, size_t size_bytes) : value(of), size_bytes_(size_bytes) {}
-    Value value{};
+    struct unfilled {};
+    held(const Value& of, size_t size_bytes) : size_bytes_(size_bytes), value(of) {}
+    /// Whoever made it writes all of the value, before anybody else has it.
+    held(unfilled, size_t size_bytes) requires std::is_trivially_copyable_v<Value>
+        : size_bytes_(size_bytes) {}
+    held(const held&) = delete;
+    held& operator=(const held&) = delete;
+    ~held() { std::destroy_at(&value); }
 
    private:
     friend class history_cache;
     const size_t size_bytes_;
     mutable uint32_t entries_ = 0;  // that the cache has; under the shard's lock
+
+   public:
+    // Last, so that evicting a large one reads no more than a line of its memory.
+    union {
+      Value value;
+    };
   };
   using held_ptr = std::shared_ptr<const held>;
 

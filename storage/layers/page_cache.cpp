@@ -1,6 +1,8 @@
 // Looking under a timeline's histories, and keeping under them.
 #include "storage/layers/page_cache.hpp"
 
+#include "storage/layers/page_memory.hpp"
+
 #include <algorithm>
 
 namespace zenith::layers {
@@ -58,11 +60,13 @@ void cached_history::keep(const key& k, const size_entries::entry& known) const 
 }
 
 page_entries::held_ptr cached_history::held(const page& found) {
-  return std::make_shared<const page_entries::held>(found, sizeof(page_entries::held));
+  return std::allocate_shared<const page_entries::held>(page_allocator<page_entries::held>{}, found,
+                                                        page_piece_bytes);
 }
 
 std::shared_ptr<page_entries::held> cached_history::page_to_fill() {
-  return std::make_shared<page_entries::held>(sizeof(page_entries::held));
+  return std::allocate_shared<page_entries::held>(page_allocator<page_entries::held>{},
+                                                  page_entries::held::unfilled{}, page_piece_bytes);
 }
 
 size_entries::held_ptr cached_history::held(const std::optional<relation_state>& found) {

@@ -74,7 +74,7 @@ class cached_history {
   void keep(const key& k, const page_entries::entry& known) const;
   void keep(const key& k, const size_entries::entry& known) const;
   static page_entries::held_ptr held(const page& found);
-  /// A page of zeros, to be filled before it is kept.
+  /// A page that is not filled yet, to be written as a whole before anybody else has it.
   static std::shared_ptr<page_entries::held> page_to_fill();
   static size_entries::held_ptr held(const std::optional<relation_state>& found);
 
