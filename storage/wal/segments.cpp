@@ -104,9 +104,12 @@ result<void> wal_directory::sync() {
     const lsn from = durable_until();
     const bytes zeros(end() - from);
     end_.store(from.value(), std::memory_order_release);
-    (void)dirty_->write(offset_of(from), zeros);
+    const auto cleared = dirty_->write(offset_of(from), zeros);
     forget(dirty_id_);
-    return synced;
+    if (cleared) return synced;
+    return fail(errc::io,
+                fmt::format("{}; what it holds from {} on was not cleared: {}",
+                            synced.error().message, to_string(from), cleared.error().message));
   }
   durable_.store(end().value(), std::memory_order_release);
   dirty_ = nullptr;

@@ -118,12 +118,23 @@ result<void> wal_directory::check_damage(const found_end& found, lsn reached) co
   return damaged(fmt::format("there is WAL in the segment at {}", to_string(start)));
 }
 
-// What was found may be in memory only, where the process ended and the machine did not.
+// What was found may be in memory only, where the process ended and the machine did not. After a
+// sync that failed Linux takes what it could not write for written, and the next one says that all
+// is well: only what is written again is made durable by it.
 result<void> wal_directory::make_end_durable(lsn end) {
   if (present_.empty()) return {};
   if (end > how_.start) {
     ZENITH_TRY_ASSIGN(const file_part last, find_file(segment_of(end - 1)));
-    if (last.file != nullptr) ZENITH_TRY(last.file->sync());
+    if (last.file != nullptr) {
+      bytes chunk;
+      lsn at = std::max({start_of(segment_of(end - 1)), how_.start, how_.known_durable});
+      for (; at < end; at = at + chunk.size()) {
+        chunk.resize(std::min<uint64_t>(chunk_bytes, end - at));
+        ZENITH_TRY(last.file->read(offset_of(at), chunk));
+        ZENITH_TRY(last.file->write(offset_of(at), chunk));
+      }
+      ZENITH_TRY(last.file->sync());
+    }
   }
   return how_.files->sync_directory(how_.directory);
 }

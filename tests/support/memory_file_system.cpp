@@ -127,6 +127,7 @@ class memory_file_system::handle final : public file {
       return fail(errc::io, fmt::format("cannot sync {}: it failed before", name_.string()));
     if (auto counted = system_.count("sync", name_); !counted) {
       sync_failed_ = true;
+      if (system_.fault_ == fault::lost) node_->touched.clear();
       return counted;
     }
     node_->sync();
@@ -184,10 +185,11 @@ uint64_t memory_file_system::operations() const {
   const std::lock_guard lock(mutex_);
   return operations_;
 }
-void memory_file_system::fail_at(uint64_t operation, fault how) {
+void memory_file_system::fail_at(uint64_t operation, fault how, unsigned count) {
   const std::lock_guard lock(mutex_);
   fault_at_ = operation;
   fault_ = how;
+  faults_left_ = count;
 }
 
 result<void> memory_file_system::count(std::string_view what, const path& name) {
@@ -195,12 +197,12 @@ result<void> memory_file_system::count(std::string_view what, const path& name) 
   if (power_lost_)
     return fail(errc::io, fmt::format("cannot {} {}: the power was cut", what, name.string()));
   if (fault_at_ != operations_++) return {};
-  fault_at_.reset();
+  fault_at_ = --faults_left_ > 0 ? std::optional(operations_) : std::nullopt;
   failed_for_space_ = fault_ == fault::no_space;
   power_lost_ = fault_ == fault::power;
-  const char* reason = fault_ == fault::no_space   ? "No space left on device"
-                       : fault_ == fault::io_error ? "Input/output error"
-                                                   : "the power was cut";
+  const char* reason = fault_ == fault::no_space ? "No space left on device"
+                       : fault_ == fault::power  ? "the power was cut"
+                                                 : "Input/output error";
   return fail(errc::io, fmt::format("cannot {} {}: {}", what, name.string(), reason));
 }
 

@@ -22,6 +22,7 @@ class memory_file_system final : public file_system {
     io_error,  ///< the operation fails, and does nothing
     no_space,  ///< a write puts its first half there and fails; others as io_error
     power,     ///< this operation and all later ones fail, until power_cut() is called
+    lost,      ///< as io_error; what a sync did not write counts as written, as on Linux
   };
 
   memory_file_system();
@@ -35,9 +36,9 @@ class memory_file_system final : public file_system {
 
   /// How many operations that change or sync something there were so far.
   uint64_t operations() const;
-  /// Lets the operation with this number fail (operations() is the next one's); a power cut before
-  /// it calls it off.
-  void fail_at(uint64_t operation, fault how);
+  /// Lets the operation with this number fail (operations() is the next one's), and so many in all
+  /// from there on; a power cut before it calls it off.
+  void fail_at(uint64_t operation, fault how, unsigned count = 1);
 
   result<std::unique_ptr<file>> open(const path& name, open_mode mode) override;
   result<bool> exists(const path& name) override;
@@ -63,6 +64,7 @@ class memory_file_system final : public file_system {
   uint64_t generation_ = 0;  // open files of an earlier one are dead
   uint64_t operations_ = 0;
   std::optional<uint64_t> fault_at_;
+  unsigned faults_left_ = 0;
   fault fault_ = fault::io_error;
   bool power_lost_ = false;
   bool failed_for_space_ = false;  // count() failed so just now

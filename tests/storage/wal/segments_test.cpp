@@ -202,6 +202,33 @@ TEST_F(segments, give_up_what_a_failed_sync_left_and_take_it_again) {
   expect_holds(*again, wal().first, again->end());
 }
 
+TEST_F(segments, that_a_failed_sync_could_not_clear_are_durable_once_they_are_opened_again) {
+  const lsn durable = wal().first + 5000, lost = durable + 70'000;
+  auto how = where(fs_);
+  {
+    auto opened = wal_directory::open(how).value();
+    ASSERT_OK(opened->append(wal().first, piece(wal().first, durable)));
+    ASSERT_OK(opened->sync());
+    ASSERT_OK(opened->append(durable, piece(durable, lost)));
+    fs_.fail_at(fs_.operations(), memory_file_system::fault::lost, 2);
+    const auto synced = opened->sync();
+    ASSERT_FALSE(synced);
+    EXPECT_EQ(synced.error().code, errc::io);
+    EXPECT_NE(synced.error().message.find("not cleared"), std::string::npos)
+        << synced.error().message;
+    EXPECT_EQ(opened->end(), durable);
+  }
+  // The files say more than the disk has.
+  const lsn end = wal_directory::open(how).value()->durable_until();
+  EXPECT_GT(end, durable);
+  fs_.power_cut();
+  how.known_durable = end;
+  const auto again = wal_directory::open(how);
+  ASSERT_OK(again);
+  EXPECT_EQ((*again)->end(), end);
+  expect_holds(**again, wal().first, end);
+}
+
 TEST_F(segments, say_how_far_they_came_when_the_disk_is_full) {
   for (uint64_t failing = 0; failing < 25; ++failing) {
     memory_file_system fs;
