@@ -14,6 +14,8 @@ inline constexpr uint32_t compression_zstd = 1;
 inline constexpr uint32_t compression_lz4 = 2;
 /// No block is larger, packed or not; sizes are u32, and a damaged one shall not ask for memory.
 inline constexpr uint64_t block_limit_bytes = uint64_t{2} << 30;
+/// With its header.
+inline constexpr uint64_t stored_block_limit_bytes = sizeof(block_header) + block_limit_bytes;
 /// No index has more levels below its root: a hundred entries a block are 10^14 data blocks.
 inline constexpr uint32_t index_levels_max = 6;
 

@@ -2,22 +2,13 @@
 #include "storage/layers/block_file_reader.hpp"
 
 #include <fmt/format.h>
-#include <lz4.h>
-#include <zstd.h>
 
 #include <atomic>
 
+#include "storage/layers/unpacked_block.hpp"
+
 namespace zenith::layers {
 namespace {
-
-struct free_context {
-  void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
-};
-
-ZSTD_DCtx* unpacking_context() {
-  static thread_local std::unique_ptr<ZSTD_DCtx, free_context> context(ZSTD_createDCtx());
-  return context.get();
-}
 
 /// A thread's memory for blocks as they are stored.
 byte_span raw_memory(size_t size_bytes) {
@@ -28,56 +19,6 @@ byte_span raw_memory(size_t size_bytes) {
     memory.resize(size_bytes);
   }
   return byte_span(memory).first(size_bytes);
-}
-
-/// What a zstd frame can unpack to at most, by the blocks that it has, whatever its header says
-/// (RFC 8878, 3.1.1): a damaged size shall not ask for memory. 0: it is no frame.
-uint64_t unpacked_bytes_max(byte_view frame) {
-  constexpr uint64_t block_max = uint64_t{128} << 10;
-  constexpr std::array<size_t, 4> dictionary_bytes{0, 1, 2, 4};
-  if (frame.size() < 5) return 0;
-  const auto descriptor = std::to_integer<unsigned>(frame[4]);
-  const bool is_single_segment = (descriptor & 0x20) != 0;
-  const std::array<size_t, 4> content_size_bytes{is_single_segment ? 1u : 0u, 2, 4, 8};
-  size_t at = 5 + (is_single_segment ? 0 : 1) + dictionary_bytes[descriptor & 3] +
-              content_size_bytes[descriptor >> 6];
-  uint64_t most = 0;
-  for (bool is_last = false; !is_last;) {
-    if (at > frame.size() || frame.size() - at < 3) return 0;
-    const uint32_t header =
-        load<uint16_t>(frame.data() + at) | std::to_integer<uint32_t>(frame[at + 2]) << 16;
-    const uint32_t size = header >> 3;
-    enum : uint32_t { raw, repeated, compressed };
-    const uint32_t type = header >> 1 & 3;
-    if (type > compressed) return 0;
-    most += type == compressed ? block_max : std::min<uint64_t>(size, block_max);
-    at += 3 + (type == repeated ? 1 : size_t{size});
-    is_last = (header & 1) != 0;
-  }
-  return most;
-}
-
-/// The same of either compression; 0 of any other. An LZ4 block has no sizes in it, but no byte of
-/// it stands for more than 255 (lz4_Block_format.md).
-uint64_t unpacked_bytes_max(byte_view stored, uint32_t compression) {
-  if (compression == compression_zstd) return unpacked_bytes_max(stored);
-  return compression == compression_lz4 ? std::min<uint64_t>(stored.size() * 255, INT32_MAX) : 0;
-}
-
-/// Fills all of `into`. Gives what is wrong, nothing where all is well.
-std::string unpack_into(byte_span into, byte_view stored, uint32_t compression) {
-  constexpr const char* shorter = "it is shorter";
-  if (compression == compression_lz4) {
-    const int got = LZ4_decompress_safe(
-        reinterpret_cast<const char*>(stored.data()), reinterpret_cast<char*>(into.data()),
-        static_cast<int>(stored.size()), static_cast<int>(into.size()));
-    if (got < 0) return "it is no LZ4 block";
-    return static_cast<size_t>(got) == into.size() ? "" : shorter;
-  }
-  const size_t got = ZSTD_decompressDCtx(unpacking_context(), into.data(), into.size(),
-                                         stored.data(), stored.size());
-  if (ZSTD_isError(got)) return ZSTD_getErrorName(got);
-  return got == into.size() ? "" : shorter;
 }
 
 }  // namespace
@@ -169,6 +110,10 @@ result<void> block_file_reader::read_frame(block_place& root) {
   if (footer.index_levels > (is_first ? 0 : index_levels_max))
     return damaged(end + 20, fmt::format("the index is said to have {} levels below its root",
                                          footer.index_levels));
+  if (footer.index_bytes > stored_block_limit_bytes)
+    return damaged(end + 16, fmt::format("the index's root is said to have {} bytes, expected no "
+                                         "more than {}",
+                                         footer.index_bytes, stored_block_limit_bytes));
   root = {footer.index_offset, footer.index_bytes, 0};
   index_levels_ = footer.index_levels;
   entries_ = footer.entries;
@@ -196,6 +141,10 @@ result<void> block_file_reader::check_index(const block& index, unsigned height,
                      fmt::format("entry {} of the index says offset {} and {} bytes, "
                                  "expected at least {}, and its end at or before {}",
                                  i, place.offset, place.size_bytes, sizeof(block_header), offset));
+    if (place.size_bytes > stored_block_limit_bytes)
+      return damaged(offset, fmt::format("entry {} of the index says {} bytes, expected no more "
+                                         "than {}",
+                                         i, place.size_bytes, stored_block_limit_bytes));
     expected = place.end();
   }
   if (expected != offset)
@@ -234,7 +183,7 @@ result<block> block_file_reader::unpack(byte_view raw, uint64_t offset) const {
   if (is_whole) {
     std::ranges::copy(stored, unpacked.get());
   } else if (const std::string why =
-                 unpack_into({unpacked.get(), size}, stored, header.compression);
+                 unpack_block({unpacked.get(), size}, stored, header.compression);
              !why.empty()) {
     return damaged(offset, fmt::format("a block does not unpack to {} bytes: {}", size, why));
   }
