@@ -12,6 +12,9 @@ namespace {
 
 constexpr lsn oldest_lsn{0};
 
+/// A few versions are passed over one by one, many by a look into the index.
+constexpr int steps_max = 8;
+
 /// An error of taking an entry apart, with the file and the block in which it lies.
 tl::unexpected<error> damaged(const block_file_reader& file, const block_file_cursor& at,
                               const error& why) {
@@ -57,8 +60,6 @@ result<void> delta_layer::collect(const key& k, lsn after, lsn until, key_histor
 
 result<void> delta_layer::list(const key& first, const key& last, lsn until,
                                const std::function<void(const key&)>& each) const {
-  // A few versions are passed over one by one, many by a look into the index.
-  constexpr int steps_max = 8;
   block_file_cursor at(*reader_);
   const auto scan = [&](const key& from, const key& to) -> result<void> {
     const encoded_key end = encode(to);
@@ -95,17 +96,20 @@ class delta_cursor final : public version_cursor {
         until_(until) {}
 
   result<bool> next(version_entry& into) override {
-    for (;;) {
-      if (!started_) {
-        ZENITH_TRY(at_.seek(encode_delta_key(first_, lsn::max())));
-        started_ = true;
-      } else {
-        if (at_.at_end()) return false;
-        ZENITH_TRY(at_.next());
-      }
+    if (!started_) {
+      ZENITH_TRY(at_.seek(encode_delta_key(first_, until_)));
+      started_ = true;
+    } else {
+      if (at_.at_end()) return false;
+      ZENITH_TRY(at_.next());
+    }
+    for (int passed = 0;; ++passed) {
       if (at_.at_end() || compare(at_.key().first(last_.size()), last_) > 0) return false;
       into.at = lsn_of_delta_key(at_.key());
-      if (into.at > until_) continue;
+      if (into.at > until_) {
+        ZENITH_TRY(passed < steps_max ? at_.next() : pass_newer());
+        continue;
+      }
       auto k = decode_key(at_.key().first(encoded_key_size_bytes));
       if (!k) return damaged(from_->file(), at_, k.error());
       stored_version found;
@@ -122,6 +126,13 @@ class delta_cursor final : public version_cursor {
   }
 
  private:
+  /// To where the versions begin that count, of the key at hand.
+  result<void> pass_newer() {
+    encoded_key here;
+    std::ranges::copy(at_.key().first(here.size()), here.begin());
+    return at_.seek(encode_delta_key(here, until_));
+  }
+
   std::shared_ptr<const delta_layer> from_;
   block_file_cursor at_;
   encoded_key first_;
