@@ -62,7 +62,6 @@ result<timeline_actor> supervisor::timeline_of(const timeline_id& id, timeline_u
   how.store.needed = kept_of(id)->needed;
   how.store.keep = how.store.needed->retention_of(id, lsn::max());
   how.layers = layer_parameters_of();
-  how.branch = names().branch_of(id);
   if (const auto before = ending_.find(id); before != ending_.end()) how.before = before->second;
   how.arrival_timeout = parameters_.settings.duration("page_request_timeout");
   how.check_images = parameters_.settings.flag("check_consistency_images");

@@ -16,7 +16,6 @@ struct timeline_parameters {
   /// Its parent's base is asked for by the actor, where there is a parent actor.
   repository::timeline_store::parameters store;
   timeline_actor before;  ///< opens once this one, of the same timeline, has ended; or null
-  std::string branch;     ///< for the log only
   std::chrono::milliseconds arrival_timeout{10'000};
   size_t waiting_max = 10'000;
   bool check_images = false;  ///< those that records carry for checking (image_check.hpp)

@@ -15,15 +15,11 @@ namespace {
 
 using steady = layer_duties::steady;
 
-bool holds_something(const layers::memory_layer& layer) {
-  return layer.versions() != 0 || layer.unknown() != nullptr;
-}
-
 bool has_to_freeze(timeline_pointer self) {
   const timeline_state& state = self->state;
   const layer_duties& duties = state.duties;
   const auto& layers = state.store->layers();
-  if (!holds_something(*layers.open_layer())) return false;
+  if (layers.open_layer()->is_empty()) return false;
   if (duties.ends) return *duties.ends == closing::write;
   if (layers.is_full() || (duties.account && duties.account->has_to_freeze())) return true;
   const layer_parameters& how = state.parameters.layers;
@@ -49,7 +45,7 @@ bool freeze_if_due(timeline_pointer self) {
     duties.open_since.reset();
   }
   duties.freeze_wanted = false;
-  if (!holds_something(*state.store->layers().open_layer())) {
+  if (state.store->layers().open_layer()->is_empty()) {
     duties.open_since.reset();
   } else if (!duties.open_since) {
     duties.open_since = self->clock().now();
@@ -78,7 +74,7 @@ void weigh(timeline_pointer self) {
     if (!failed.empty()) duties.waits_for += ": " + failed;
   }
   if (duties.account) {
-    const bool is_empty = !holds_something(*layers.open_layer());
+    const bool is_empty = layers.open_layer()->is_empty();
     duties.account->set(
         {is_empty ? 0 : layers.open_bytes(), layers.frozen_bytes(), held_bytes(duties)});
     if (duties.account->has_to_wait() && duties.waits_for.empty())

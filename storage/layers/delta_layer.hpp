@@ -50,8 +50,6 @@ class delta_writer {
   result<layer_file_info> finish();
 
   uint64_t entries() const { return info_.entries; }
-  /// What was given to add(), in bytes, before compression.
-  uint64_t added_bytes() const { return added_bytes_; }
   /// About what the file has now.
   uint64_t stored_bytes() const { return out_.stored_bytes(); }
 
@@ -61,7 +59,6 @@ class delta_writer {
   block_file_writer out_;
   layer_file_info info_;
   encoded_key last_key_{};  // info_.last_key
-  uint64_t added_bytes_ = 0;
 };
 
 /// Reads such a file, open as long as the layer.

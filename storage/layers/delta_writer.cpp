@@ -3,22 +3,12 @@
 
 #include <array>
 
+#include "storage/io/durable_file.hpp"
 #include "storage/layers/delta_key.hpp"
 #include "storage/layers/delta_layer.hpp"
 
 namespace zenith::layers {
 namespace {
-
-/// Makes a folder and those above it; each is durable afterwards.
-result<void> make_durable_directories(file_system& files, const path& directory) {
-  if (directory.empty()) return {};
-  ZENITH_TRY_ASSIGN(const bool is_there, files.exists(directory));
-  if (is_there) return {};
-  const path above = directory.parent_path();
-  ZENITH_TRY(make_durable_directories(files, above));
-  ZENITH_TRY(files.create_directories(directory));
-  return files.sync_directory(above.empty() ? path(".") : above);
-}
 
 /// What stands in front of an entry's data (delta_layer.hpp): at most a copy's source and LSN.
 struct value_head {
@@ -63,7 +53,7 @@ result<value_head> head_of(const version_entry& entry) {
 result<delta_writer> delta_writer::create(file_system& files, const path& file,
                                           const layer_name& name, lsn after, lsn last,
                                           int compression_level, const block_file_sizes& sizes) {
-  ZENITH_TRY(make_durable_directories(files, file.parent_path()));
+  ZENITH_TRY(create_directories_durably(files, file.parent_path()));
   block_file_description description;
   description.content = block_file_content::delta_layer;
   description.key_size_bytes = delta_key_size_bytes;
@@ -99,7 +89,6 @@ result<void> delta_writer::add(const version_entry& entry) {
   }
   ++info_.entries;
   if (entry.kind == version_kind::copy) info_.copied_at.push_back(entry.source_at);
-  added_bytes_ += delta_key_size_bytes + head.size_bytes + data.size();
   return {};
 }
 

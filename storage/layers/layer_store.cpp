@@ -24,8 +24,6 @@ std::vector<unknown_state> unknowns_of(const memory_layer& frozen) {
   return all;
 }
 
-bool is_empty(const memory_layer& one) { return one.versions() == 0 && one.unknown() == nullptr; }
-
 void add(std::vector<layer_reference>& to, const std::vector<layer_reference>& from, lsn until) {
   for (const layer_reference& one : from)
     to.push_back({one.data, std::min(one.until, until), one.after});
@@ -149,7 +147,7 @@ inherited_layers layer_store::inherited_at(lsn at) const {
   shared.map = recorded_.map.capped(at);
   shared.map.layers(*how_.registry);  // its files are in use from now on
   // Nothing is ever written of an empty one: a child would wait for that for ever.
-  if (at > open_->start() && !is_empty(*open_))
+  if (at > open_->start() && !open_->is_empty())
     shared.memory.push_back({open_, at, open_->start()});
   for (auto one = frozen_.rbegin(); one != frozen_.rend(); ++one)
     if (at > one->data->start())
@@ -186,7 +184,7 @@ bool layer_store::is_behind() const {
 
 bool layer_store::freeze(const wal_place& end) {
   ZENITH_ASSERT(end.at >= open_->published());
-  if (is_empty(*open_)) return false;
+  if (open_->is_empty()) return false;
   frozen_.push_back({std::move(open_), end});
   open_ = std::make_shared<memory_layer>(end.at);
   return true;
@@ -205,7 +203,7 @@ std::optional<layer_store::write_job> layer_store::next_write() {
 result<std::optional<layer_store::merge_job>> layer_store::next_merge(const retention& keep,
                                                                       bool collect) {
   if (merging_ || !has_manifest_) return std::nullopt;
-  const retention kept = widened(keep);
+  const retention kept = kept_by_all(keep);
   ZENITH_TRY_ASSIGN(auto plan,
                     pick_compaction(recorded_.map, *how_.registry, how_.limits, kept, how_.id,
                                     collect ? collecting::yes : collecting::no));
@@ -215,12 +213,9 @@ result<std::optional<layer_store::merge_job>> layer_store::next_merge(const rete
 }
 
 // A copy that is in memory only reads its source as it was after disk_consistent.
-retention layer_store::widened(const retention& keep) const {
-  retention kept;
+retention layer_store::kept_by_all(const retention& keep) const {
+  retention kept = with_points(keep, recorded_.map.copied_at());
   kept.horizon = std::min({keep.horizon, recorded_.readable_from, consistent_.at});
-  const std::vector<lsn> copied = recorded_.map.copied_at();
-  std::ranges::merge(keep.points, copied, std::back_inserter(kept.points));
-  kept.points.erase(std::unique(kept.points.begin(), kept.points.end()), kept.points.end());
   std::erase_if(kept.points, [&](lsn at) { return at >= kept.horizon; });
   kept.known_from = recorded_.readable_from;
   return kept;

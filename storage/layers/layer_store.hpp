@@ -140,7 +140,7 @@ class layer_store {
   result<void> remove_leftovers();
   result<void> record(manifest changed);
   result<void> record_job(manifest changed, uint64_t first);
-  retention widened(const retention& keep) const;
+  retention kept_by_all(const retention& keep) const;
   layer_output output() const;
   void refresh_map_layers() { map_layers_ = recorded_.map.layers(*how_.registry); }
 

@@ -39,6 +39,8 @@ class memory_layer final : public layer {
   size_t size_bytes() const { return size_bytes_.load(std::memory_order_relaxed); }
   /// How many versions there are. From any thread.
   size_t versions() const { return versions_.load(std::memory_order_relaxed); }
+  /// Whether it says nothing of any key, so that no file has to be written of it.
+  bool is_empty() const { return versions() == 0 && unknown() == nullptr; }
 
   result<void> collect(const key& k, lsn after, lsn until, key_history& history) const override;
   result<void> list(const key& first, const key& last, lsn until,

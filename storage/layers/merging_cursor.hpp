@@ -21,8 +21,6 @@ class merging_cursor final : public version_cursor {
   /// Errors: of the inputs; corrupt where two hold the same version, or one is not in order (names
   /// the files).
   result<bool> next(version_entry& into) override;
-  /// Which input the last version came from, by its place in what was given.
-  size_t source() const { return source_; }
 
  private:
   struct waiting {

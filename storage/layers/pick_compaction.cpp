@@ -273,9 +273,7 @@ result<std::optional<compaction_plan>> pick_compaction(const layer_map& map,
   ZENITH_TRY_ASSIGN(auto due, pick.most_due());
   if (due || also == collecting::no) return due;
   // As run_compaction keeps: what copies read their sources as of counts as well.
-  retention kept{keep.horizon, {}};
-  std::ranges::set_union(keep.points, map.copied_at(), std::back_inserter(kept.points));
-  return pick.collect(kept);
+  return pick.collect(with_points(keep, map.copied_at()));
 }
 
 result<std::optional<compaction_plan>> pick_compaction(const layer_map& map, layer_files& files,

@@ -2,6 +2,7 @@
 #include "storage/layers/retention.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace zenith::layers {
 
@@ -17,6 +18,12 @@ std::vector<lsn> retention::kept_states() const {
 
 bool retention::keeps(lsn at) const {
   return at >= horizon || std::binary_search(points.begin(), points.end(), at);
+}
+
+retention with_points(const retention& keep, std::span<const lsn> points) {
+  retention all{keep.horizon, {}, keep.known_from};
+  std::ranges::set_union(keep.points, points, std::back_inserter(all.points));
+  return all;
 }
 
 }  // namespace zenith::layers

@@ -22,4 +22,7 @@ struct retention {
   bool keeps(lsn at) const;
 };
 
+/// The same with more points; ascending, as all points are.
+retention with_points(const retention& keep, std::span<const lsn> points);
+
 }  // namespace zenith::layers

@@ -205,21 +205,14 @@ uint64_t merge::bytes_read() const {
   return static_cast<uint64_t>(bytes);
 }
 
-/// With what copies read their sources as of.
-retention widened(const retention& keep, const layer_map& map) {
-  const std::vector<lsn> copied_at = map.copied_at();
-  retention all{keep.horizon, {}, keep.known_from};
-  std::ranges::set_union(keep.points, copied_at, std::back_inserter(all.points));
-  return all;
-}
-
 }  // namespace
 
 result<written_layers> run_compaction(const compaction_plan& plan, const layer_map& map,
                                       const retention& keep, const layer_output& out,
                                       const layer_limits& limits,
                                       const std::function<bool()>& stop) {
-  const retention kept = widened(keep, map);
+  // What copies read their sources as of is kept as well.
+  const retention kept = with_points(keep, map.copied_at());
   merge job(plan, map, out, stop);
   ZENITH_TRY_ASSIGN(const auto history, job.history(out.checksums));
   outputs written(out, limits, plan, job.after(), job.last());
