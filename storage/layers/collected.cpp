@@ -31,9 +31,15 @@ double collectable(const layer_slice& slice, const retention& keep) {
          static_cast<double>(slice.reaches() - file.after);
 }
 
-void note_retention(layer_file_info& output, const retention& keep) {
+void note_retention(layer_file_info& output, const retention& keep,
+                    const std::vector<layer_slice>& inputs) {
   output.collected_to = keep.horizon;
   output.collected_points = points_within(output, keep);
+  for (const layer_slice& input : inputs) {
+    if (input.file.collected_to <= keep.horizon) continue;
+    output.collected_to = std::max(output.collected_to, input.file.collected_to);
+    output.collected_points = std::max(output.collected_points, input.file.collected_points);
+  }
 }
 
 }  // namespace zenith::layers

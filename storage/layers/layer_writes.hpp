@@ -61,8 +61,10 @@ result<std::optional<compaction_plan>> pick_compaction(const layer_map& map, lay
                                                        collecting also);
 
 /// Writes down in what is known of a merge's output under which retention it was made, so that it
-/// is not picked again to be collected in vain.
-void note_retention(layer_file_info& output, const retention& keep);
+/// is not picked again to be collected in vain. What an earlier merge did of that under a later
+/// horizon holds for its output as well: where everything is kept again, nothing comes back.
+void note_retention(layer_file_info& output, const retention& keep,
+                    const std::vector<layer_slice>& inputs);
 
 /// Does a merge. Versions that no kept state needs are left out; where more records of a page than
 /// limits.records_per_page_max would follow each other, a page made from them takes the newest

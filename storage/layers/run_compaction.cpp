@@ -242,7 +242,7 @@ result<written_layers> run_compaction(const compaction_plan& plan, const layer_m
   ZENITH_TRY_ASSIGN(done.files, written.take());
   done.bytes_read = job.bytes_read();
   for (layer_file_info& one : done.files) {
-    note_retention(one, kept);
+    note_retention(one, kept, plan.inputs);
     done.bytes_written += one.size_bytes;
   }
   return done;

@@ -140,7 +140,7 @@ bool map_model::merge(const retention& keep, collecting also) {
     if (part.empty()) return;
     merged_bytes += part.size() * version_bytes;
     outputs.push_back(add_file(std::exchange(part, {}), after, last, layer_kind::delta));
-    note_retention(outputs.back(), keep);
+    note_retention(outputs.back(), keep, plan->inputs);
   };
   const contents all = merged(*plan, keep);
   for (const item& v : all) {
