@@ -92,6 +92,9 @@ void run_merge(timeline_pointer self) {
         if (auto installed = state.store->layers().install(merge, *outcome); !installed)
           return note_failure(self, state.duties.merges, "merged layers do not count",
                               installed.error());
+        for (const layers::unreadable_part& one : outcome->unreadable)
+          spdlog::error("timeline {}: merges leave out {} to {} of a layer file: {}", id_of(state),
+                        to_string(one.keys.first), to_string(one.keys.last), one.why.message);
         state.store->layers_changed();
         state.duties.merges.succeeded();
         if (const auto& supervisor = state.parameters.layers.supervisor)

@@ -310,7 +310,9 @@ void end_failed(timeline_pointer self) {
 std::string layers_problem_of(const timeline_state& state) {
   const layer_duties& duties = state.duties;
   if (!duties.waits_for.empty()) return duties.waits_for;
-  return duties.writes.problem.empty() ? duties.merges.problem : duties.writes.problem;
+  if (!duties.writes.problem.empty()) return duties.writes.problem;
+  if (!duties.merges.problem.empty()) return duties.merges.problem;
+  return state.store ? state.store->layers().unreadable().problem() : "";
 }
 
 void add_layers(const timeline_state& state, timeline_status& status) {

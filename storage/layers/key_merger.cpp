@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "storage/layers/transaction_end.hpp"
+#include "storage/layers/unreadable.hpp"
 
 namespace zenith::layers {
 
@@ -119,7 +120,12 @@ result<void> key_merger::begin_rules(bool one_version) {
   if (key_.kind != key_kind::relation_size || how_.kept_states.empty() || one_version) return {};
   // Which blocks a record made that is common to some is told by the fork's size before it.
   auto starts = how_.history->common_records(key_.relation(), key_.relation_fork());
-  if (!starts) return tl::unexpected<error>(starts.error());
+  if (!starts && !is_damage(starts.error())) return tl::unexpected<error>(starts.error());
+  if (!starts) {
+    // Any size may be one of those.
+    protected_from_ = {};
+    return {};
+  }
   std::erase_if(*starts, [&](lsn at) { return at >= how_.kept_states.back(); });
   if (starts->empty()) return {};
   key_states_.clear();

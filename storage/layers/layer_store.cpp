@@ -179,7 +179,8 @@ bool layer_store::is_full() const { return open_bytes() >= how_.limits.open_laye
 bool layer_store::is_behind() const {
   if (frozen_.size() >= frozen_max) return true;
   // What is inherited is merged only after the first write, which must not have to wait for that.
-  return has_manifest_ && recorded_.map.levels().front().size() >= how_.limits.level0_max;
+  return has_manifest_ && recorded_.map.levels().front().size() >= how_.limits.level0_max &&
+         level0_merge_is_due(recorded_.map, how_.limits, how_.id, unreadable_);
 }
 
 bool layer_store::freeze(const wal_place& end) {
@@ -206,7 +207,7 @@ result<std::optional<layer_store::merge_job>> layer_store::next_merge(const rete
   const retention kept = kept_by_all(keep);
   ZENITH_TRY_ASSIGN(auto plan,
                     pick_compaction(recorded_.map, *how_.registry, how_.limits, kept, how_.id,
-                                    collect ? collecting::yes : collecting::no));
+                                    collect ? collecting::yes : collecting::no, unreadable_));
   if (!plan) return std::nullopt;
   merging_ = next_number_->load();
   return merge_job{std::move(*plan), recorded_.map, kept, output(), how_.limits};
@@ -242,6 +243,8 @@ result<void> layer_store::install(const write_job& job, const written_layers& wr
 result<void> layer_store::install(const merge_job& job, const written_layers& written) {
   ZENITH_ASSERT(merging_);
   const uint64_t first = *std::exchange(merging_, std::nullopt);
+  for (const unreadable_part& one : written.unreadable) unreadable_.add(one);
+  if (!written.unreadable.empty()) return {};
   manifest changed = recorded_;
   ZENITH_TRY_ASSIGN(changed.map,
                     changed.map.with_compacted(job.plan.inputs, job.plan.first, job.plan.last,
@@ -270,9 +273,13 @@ uint64_t layer_store::unsettled_from() const {
 result<void> layer_store::record_job(manifest changed, uint64_t first) {
   auto recorded = record(std::move(changed));
   // The new manifest may be the one on the disk all the same.
-  if (!recorded) unsure_ = std::min(unsure_.value_or(first), first);
-  if (recorded) refresh_map_layers();
-  return recorded;
+  if (!recorded) {
+    unsure_ = std::min(unsure_.value_or(first), first);
+    return recorded;
+  }
+  refresh_map_layers();
+  unreadable_.keep_named(recorded_.map);
+  return {};
 }
 
 result<void> layer_store::record(manifest changed) {

@@ -77,8 +77,11 @@ class layer_store {
   size_t frozen_bytes() const;
   /// Whether the open layer has reached its size.
   bool is_full() const;
-  /// Whether who sends WAL has to wait: so much is unwritten or unmerged.
+  /// Whether who sends WAL has to wait: so much is unwritten, or unmerged and could be merged.
   bool is_behind() const;
+  /// What merges leave alone because it could not be read. Known since the store was opened only:
+  /// a file that was mended gets its chance when it is opened again.
+  const unreadable_parts& unreadable() const { return unreadable_; }
 
   /// The open layer takes no more versions, a new one begins where it ends. Everything up to there
   /// is durable in the WAL already. Nothing to do where it holds nothing. Gives whether it did.
@@ -105,11 +108,12 @@ class layer_store {
   };
   std::optional<write_job> next_write();
   /// `collect`: also a merge that only frees space. More is kept than `keep` asks for where that is
-  /// needed: from readable_from on, what is not in files yet, and what copies refer to. Errors: of
-  /// reading indexes.
+  /// needed: from readable_from on, what is not in files yet, and what copies refer to. Error: io,
+  /// of reading indexes.
   result<std::optional<merge_job>> next_merge(const retention& keep, bool collect);
-  /// Makes what was written count, durably. Errors: io, conflict (nothing has changed then, and the
-  /// files are garbage).
+  /// Makes what was written count, durably. Where a merge has found what cannot be read, later ones
+  /// leave that out, and nothing else changes. Errors: io, conflict (nothing has changed then, and
+  /// the files are garbage).
   result<void> install(const write_job& job, const written_layers& written);
   result<void> install(const merge_job& job, const written_layers& written);
   void abandon(const write_job& job);
@@ -152,6 +156,7 @@ class layer_store {
   std::deque<frozen_layer> frozen_;  // oldest first
   std::shared_ptr<memory_layer> open_;
   wal_place consistent_;
+  unreadable_parts unreadable_;
   std::shared_ptr<std::atomic<uint64_t>> next_number_;
   first_number writing_;
   first_number merging_;

@@ -11,6 +11,7 @@
 #include "storage/layers/layer_map.hpp"
 #include "storage/layers/memory_layer.hpp"
 #include "storage/layers/retention.hpp"
+#include "storage/layers/unreadable.hpp"
 #include "storage/layers/view.hpp"
 
 namespace zenith::layers {
@@ -30,6 +31,8 @@ struct written_layers {
   std::vector<layer_file_info> files;  ///< durable, in the order of their keys
   uint64_t bytes_read = 0;             ///< of layer files
   uint64_t bytes_written = 0;          ///< of layer files
+  /// What of a merge's inputs could not be read. Where there is any, nothing was written.
+  std::vector<unreadable_part> unreadable;
 };
 
 /// Writes what a frozen layer holds, up to what it has published, into one delta layer (none where
@@ -53,12 +56,17 @@ enum class collecting : uint8_t { no, yes };
 /// The merge that is due for a timeline, if any, in the level that is most too large
 /// (pick_compaction.hpp has the rules). Else, where it is asked for, a slice of a file that the
 /// timeline wrote which holds versions that may go, to be rewritten where it is. Bounded by
-/// limits.job_bytes, but for level 0, whose size limits.level0_max bounds. Errors: of reading
-/// indexes.
+/// limits.job_bytes, but for level 0, whose size limits.level0_max bounds. Reads nothing of what is
+/// `unreadable`, and adds to it slices whose index turns out to be. Error: io, of reading indexes.
 result<std::optional<compaction_plan>> pick_compaction(const layer_map& map, layer_files& files,
                                                        const layer_limits& limits,
                                                        const retention& keep, timeline_id owner,
-                                                       collecting also);
+                                                       collecting also,
+                                                       unreadable_parts& unreadable);
+
+/// Whether a merge of level 0 is due that can be done. Reads nothing.
+bool level0_merge_is_due(const layer_map& map, const layer_limits& limits, timeline_id owner,
+                         const unreadable_parts& unreadable);
 
 /// Writes down in what is known of a merge's output under which retention it was made, so that it
 /// is not picked again to be collected in vain. What an earlier merge did of that under a later
@@ -69,7 +77,9 @@ void note_retention(layer_file_info& output, const retention& keep,
 /// Does a merge. Versions that no kept state needs are left out; where more records of a page than
 /// limits.records_per_page_max would follow each other, a page made from them takes the newest
 /// one's place. The files carry note_retention. `stop` is asked now and then: true ends the job
-/// (error unavailable); its files are garbage then. Errors: io, corrupt (names file and place).
+/// (error unavailable); its files are garbage then. Where an input cannot be read, all of them are
+/// looked through, and written_layers::unreadable says what of them it is. Errors: io; corrupt, or
+/// not_found, where something else than the inputs is at fault (names file and place).
 result<written_layers> run_compaction(const compaction_plan& plan, const layer_map& map,
                                       const retention& keep, const layer_output& out,
                                       const layer_limits& limits,

@@ -1,11 +1,11 @@
-// Level scores, the slices of a merge, and where its keys end.
+// Level scores, the slices of a merge of a level from 1 on, and where its keys end.
 #include "storage/layers/pick_compaction.hpp"
 
 #include <algorithm>
-#include <iterator>
 
 #include "storage/layers/collected.hpp"
 #include "storage/layers/layer_map_checks.hpp"
+#include "storage/layers/picker.hpp"
 
 namespace zenith::layers {
 namespace {
@@ -13,50 +13,11 @@ namespace {
 /// Less of a slice than this part is not worth writing it again.
 constexpr double collectable_min = 0.1;
 
-uint64_t bytes_of(const layer_slice& slice) { return std::max<uint64_t>(slice.file.size_bytes, 1); }
-
 bool is_whole(const layer_slice& slice) {
   return slice.first == slice.file.first_key && slice.last == slice.file.last_key;
 }
 
-class picker {
- public:
-  picker(const layer_map& map, const slice_splitter& split, const layer_limits& limits,
-         timeline_id owner)
-      : map_(map), split_(split), limits_(limits), owner_(owner) {
-    for (const layer_level& level : map.levels()) sizes_.push_back(size_of(level));
-  }
-
-  result<std::optional<compaction_plan>> most_due() const;
-  result<std::optional<compaction_plan>> collect(const retention& keep) const;
-
- private:
-  struct size {
-    uint64_t all = 0;  ///< stored bytes of its files, each once
-    uint64_t own = 0;  ///< of those that the owner wrote
-  };
-  size size_of(const layer_level& level) const;
-  /// What a level may have, by the settings alone.
-  uint64_t limit_of(unsigned level) const;
-  /// What it may have above what lies below it.
-  uint64_t allowed_in(unsigned level) const;
-  double score_of(unsigned level) const;
-  unsigned level_below(unsigned level) const;
-  unsigned target_of(unsigned level) const;
-  std::optional<compaction_plan> level0_plan() const;
-  result<compaction_plan> downward(unsigned level) const;
-  result<key> end_of_range(const std::vector<layer_slice>& upper, size_t begin,
-                           const std::vector<layer_slice>& lower, const key& first,
-                           uint64_t excess) const;
-  result<std::optional<key>> cut(const layer_slice& slice, const key& from, uint64_t bytes) const;
-  void add_overlapping(compaction_plan& plan, unsigned level) const;
-
-  const layer_map& map_;
-  const slice_splitter& split_;
-  const layer_limits& limits_;
-  const timeline_id owner_;
-  std::vector<size> sizes_;
-};
+}  // namespace
 
 picker::size picker::size_of(const layer_level& level) const {
   std::vector<const layer_file_info*> files;
@@ -102,52 +63,29 @@ double picker::score_of(unsigned level) const {
   return static_cast<double>(sizes_[level].all) / static_cast<double>(limit);
 }
 
-result<std::optional<compaction_plan>> picker::most_due() const {
-  std::optional<compaction_plan> due = level0_plan();
-  double score = due ? static_cast<double>(map_.levels()[0].size()) / limits_.level0_merge_at : 1;
-  unsigned level = 0;
-  for (unsigned i = 1; i + 1 < layer_map::level_count; ++i) {
-    if (score_of(i) <= score) continue;
-    score = score_of(i);
-    level = i;
-  }
-  if (level == 0) return due;
-  return downward(level);
+std::vector<unsigned> picker::targets_of(unsigned level) const {
+  const unsigned best = target_of(level);
+  // An empty level takes what the best one's unreadable parts keep away.
+  if (unreadable_.empty() || best == level + 1) return {best};
+  return {best, level + 1};
 }
 
-std::optional<compaction_plan> picker::level0_plan() const {
-  const std::vector<layer_slice>& slices = map_.levels()[0];
-  if (slices.size() < limits_.level0_merge_at) return std::nullopt;
-  const bool everything_counts = slices.size() >= 2 * size_t{limits_.level0_merge_at};
-  uint64_t counted = 0;  // what others are measured against
-  const auto is_worth = [&](uint64_t bytes) { return bytes / limits_.level_factor <= counted; };
-  size_t taken = 0;
-  for (; taken < slices.size() && (taken == 0 || is_worth(bytes_of(slices[taken]))); ++taken)
-    if (everything_counts || slices[taken].file.name.timeline == owner_)
-      counted += bytes_of(slices[taken]);
-  // Who sends WAL waits by now.
-  if (slices.size() >= limits_.level0_max) taken = slices.size();
-  if (taken < 2) return std::nullopt;
-
-  compaction_plan plan;
-  plan.inputs.assign(slices.begin(), slices.begin() + static_cast<ptrdiff_t>(taken));
-  plan.first = std::ranges::min(plan.inputs, {}, &layer_slice::first).first;
-  plan.last = std::ranges::max(plan.inputs, {}, &layer_slice::last).last;
-  if (taken < slices.size()) return plan;
-
-  const unsigned target = target_of(0);
-  const std::vector<layer_slice>& lower = map_.levels()[target];
-  const auto [begin, end] = overlapping(lower, plan.first, plan.last);
-  uint64_t below = 0;
-  for (size_t i = begin; i < end; ++i) below += bytes_of(lower[i]);
-  if (!is_worth(below)) return plan;
-  if (begin < end) {
-    plan.first = std::min(plan.first, lower[begin].first);
-    plan.last = std::max(plan.last, lower[end - 1].last);
+result<std::optional<compaction_plan>> picker::most_due() const {
+  const std::optional<compaction_plan> of_level0 = level0_plan();
+  std::vector<std::pair<double, unsigned>> due;  // score and level
+  if (of_level0)
+    due.emplace_back(static_cast<double>(map_.levels()[0].size()) / limits_.level0_merge_at, 0);
+  for (unsigned i = 1; i + 1 < layer_map::level_count; ++i)
+    if (score_of(i) > 1) due.emplace_back(score_of(i), i);
+  std::ranges::stable_sort(due, std::greater{}, &std::pair<double, unsigned>::first);
+  for (const auto& [score, level] : due) {
+    if (level == 0) return of_level0;
+    for (const unsigned target : targets_of(level)) {
+      ZENITH_TRY_ASSIGN(auto plan, downward(level, target));
+      if (plan) return plan;
+    }
   }
-  plan.output_level = target;
-  add_overlapping(plan, target);
-  return plan;
+  return std::nullopt;
 }
 
 void picker::add_overlapping(compaction_plan& plan, unsigned level) const {
@@ -157,36 +95,52 @@ void picker::add_overlapping(compaction_plan& plan, unsigned level) const {
                      slices.begin() + static_cast<ptrdiff_t>(end));
 }
 
-result<compaction_plan> picker::downward(unsigned level) const {
+result<std::optional<compaction_plan>> picker::downward(unsigned level, unsigned target) const {
   const std::vector<layer_slice>& upper = map_.levels()[level];
-  compaction_plan plan;
-  plan.output_level = target_of(level);
-  const std::vector<layer_slice>& lower = map_.levels()[plan.output_level];
+  const std::vector<layer_slice>& lower = map_.levels()[target];
+  std::vector<key_range> unreadable;
+  for (const layer_slice& one : upper) unreadable_.add_of(one, unreadable);
+  for (const layer_slice& one : lower) unreadable_.add_of(one, unreadable);
 
   size_t begin = 0;
   if (const std::optional<key>& place = map_.places()[level]; place) {
     const auto found = std::ranges::upper_bound(upper, *place, {}, &layer_slice::first);
     if (found != upper.end()) begin = static_cast<size_t>(found - upper.begin());
   }
-  plan.first = upper[begin].first;
-  // A slice of the lower level is taken whole where that costs little, so that no bits of it stay.
-  const auto [below, below_end] = overlapping(lower, plan.first, plan.first);
-  if (below < below_end && bytes_of(lower[below]) <= limits_.job_bytes / 4) {
-    plan.first = lower[below].first;
-    if (begin > 0) plan.first = std::max(plan.first, key_after(upper[begin - 1].last));
+  // The first slice from there on of which something can be merged, and up to where.
+  const key end =
+      lower.empty() ? upper.back().last : std::max(upper.back().last, lower.back().last);
+  std::optional<key_range> within;
+  for (size_t tried = 0;; ++tried, begin = (begin + 1) % upper.size()) {
+    if (tried == upper.size()) return std::nullopt;
+    within = first_free(unreadable, upper[begin].first, end);
+    if (within && within->first <= upper[begin].last) break;
   }
+  // A slice of the lower level is taken whole where that costs little, so that no bits of it stay.
+  const auto [below, below_end] = overlapping(lower, within->first, within->first);
+  if (below < below_end && bytes_of(lower[below]) <= limits_.job_bytes / 4) {
+    key first = lower[below].first;
+    if (begin > 0) first = std::max(first, key_after(upper[begin - 1].last));
+    for (const key_range& one : unreadable)
+      if (one.last < within->first) first = std::max(first, key_after(one.last));
+    within->first = std::min(first, within->first);
+  }
+  compaction_plan plan;
+  plan.output_level = target;
+  plan.first = within->first;
   const uint64_t excess = sizes_[level].all - std::min(sizes_[level].all, allowed_in(level));
-  ZENITH_TRY_ASSIGN(plan.last, end_of_range(upper, begin, lower, plan.first, excess));
+  ZENITH_TRY_ASSIGN(plan.last, end_of_range(upper, begin, lower, *within, excess));
   add_overlapping(plan, level);
   add_overlapping(plan, plan.output_level);
   return plan;
 }
 
-/// The last key of a merge that begins at `first` with upper[begin].
+/// The last key of a merge that begins with upper[begin] where `within` does.
 result<key> picker::end_of_range(const std::vector<layer_slice>& upper, size_t begin,
-                                 const std::vector<layer_slice>& lower, const key& first,
+                                 const std::vector<layer_slice>& lower, const key_range& within,
                                  uint64_t excess) const {
   const uint64_t budget = std::max<uint64_t>(limits_.job_bytes, 1);
+  const key& first = within.first;
   uint64_t total = 0;
   uint64_t moved = 0;
   key last = first;
@@ -196,17 +150,17 @@ result<key> picker::end_of_range(const std::vector<layer_slice>& upper, size_t b
   };
   const size_t lower_begin = overlapping(lower, first, first).first;
   size_t l = lower_begin;
-  for (size_t u = begin; u < upper.size(); ++u) {
+  for (size_t u = begin; u < upper.size() && upper[u].first <= within.last; ++u) {
     if (u > begin && upper[u].first > last && (stop || moved >= excess)) break;
     if (u > begin && total + bytes_of(upper[u]) > budget) {
       stop_at(upper[u].first);
       break;
     }
-    ZENITH_TRY_ASSIGN(const auto upper_cut, cut(upper[u], first, budget));
+    ZENITH_TRY_ASSIGN(const auto upper_cut, cut(upper[u], within, budget));
     stop_at(upper_cut);
     total += std::min(bytes_of(upper[u]), budget);
     moved += bytes_of(upper[u]);
-    last = std::max(last, upper[u].last);
+    last = std::min(std::max(last, upper[u].last), within.last);
     for (; l < lower.size() && lower[l].first <= last && (!stop || lower[l].first < *stop); ++l) {
       const uint64_t bytes = bytes_of(lower[l]);
       const uint64_t left = budget - std::min(total, budget);
@@ -214,14 +168,14 @@ result<key> picker::end_of_range(const std::vector<layer_slice>& upper, size_t b
       if (bytes > left) {
         std::optional<key> lower_cut;
         if (bytes > budget / 2) {
-          ZENITH_TRY_ASSIGN(lower_cut, cut(lower[l], first, std::max(left, budget / 4)));
+          ZENITH_TRY_ASSIGN(lower_cut, cut(lower[l], within, std::max(left, budget / 4)));
         }
         // The first one is always taken. What is left of a file and cannot be cut is small.
         if (!lower_cut && l > lower_begin && (bytes <= budget / 2 || is_whole(lower[l])))
           lower_cut = lower[l].first;
         stop_at(lower_cut);
       }
-      if (!stop) last = std::max(last, lower[l].last);
+      if (!stop) last = std::min(std::max(last, lower[l].last), within.last);
     }
     if (stop) last = std::min(last, key_before(*stop));
   }
@@ -229,14 +183,16 @@ result<key> picker::end_of_range(const std::vector<layer_slice>& upper, size_t b
   return last;
 }
 
-/// The first key from which on a slice, read from a key on, has more than so many bytes.
-result<std::optional<key>> picker::cut(const layer_slice& slice, const key& from,
+/// The first key from which on a slice, read between two keys, has more than so many bytes.
+result<std::optional<key>> picker::cut(const layer_slice& slice, const key_range& within,
                                        uint64_t bytes) const {
   if (bytes_of(slice) <= bytes) return std::nullopt;
-  const key begin = std::max(from, slice.first);
-  ZENITH_TRY_ASSIGN(const std::vector<key> keys, split_(slice, begin, bytes));
+  layer_slice part = slice;
+  part.first = std::max(slice.first, within.first);
+  part.last = std::min(slice.last, within.last);
+  ZENITH_TRY_ASSIGN(const std::vector<key> keys, split_(part, part.first, bytes));
   for (const key& k : keys)
-    if (k > begin && k <= slice.last) return k;
+    if (k > part.first && k <= part.last) return k;
   return std::nullopt;
 }
 
@@ -246,7 +202,7 @@ result<std::optional<compaction_plan>> picker::collect(const retention& keep) co
   double most = 0;
   for (unsigned i = 0; i < layer_map::level_count; ++i) {
     for (const layer_slice& slice : map_.levels()[i]) {
-      if (slice.file.name.timeline != owner_) continue;
+      if (slice.file.name.timeline != owner_ || unreadable_.touches(slice)) continue;
       const double part = collectable(slice, keep);
       const double bytes = part * static_cast<double>(bytes_of(slice));
       if (part < collectable_min || bytes <= most) continue;
@@ -257,19 +213,15 @@ result<std::optional<compaction_plan>> picker::collect(const retention& keep) co
   }
   if (best == nullptr) return std::nullopt;
   compaction_plan plan{{*best}, best->first, best->last, best_level};
-  ZENITH_TRY_ASSIGN(const auto stop, cut(*best, best->first, limits_.job_bytes));
+  ZENITH_TRY_ASSIGN(const auto stop, cut(*best, {best->first, best->last}, limits_.job_bytes));
   if (stop && best_level > 0) plan.last = key_before(*stop);
   return plan;
 }
 
-}  // namespace
-
-result<std::optional<compaction_plan>> pick_compaction(const layer_map& map,
-                                                       const slice_splitter& split,
-                                                       const layer_limits& limits,
-                                                       const retention& keep, timeline_id owner,
-                                                       collecting also) {
-  const picker pick(map, split, limits, owner);
+result<std::optional<compaction_plan>> pick_compaction(
+    const layer_map& map, const slice_splitter& split, const layer_limits& limits,
+    const retention& keep, timeline_id owner, collecting also, const unreadable_parts& unreadable) {
+  const picker pick(map, limits, owner, unreadable, split);
   ZENITH_TRY_ASSIGN(auto due, pick.most_due());
   if (due || also == collecting::no) return due;
   // As run_compaction keeps: what copies read their sources as of counts as well.
@@ -279,11 +231,20 @@ result<std::optional<compaction_plan>> pick_compaction(const layer_map& map,
 result<std::optional<compaction_plan>> pick_compaction(const layer_map& map, layer_files& files,
                                                        const layer_limits& limits,
                                                        const retention& keep, timeline_id owner,
-                                                       collecting also) {
-  const slice_splitter split = [&](const layer_slice& slice, const key& from, uint64_t bytes) {
-    return files.split(slice.file, from, slice.last, bytes);
-  };
-  return pick_compaction(map, split, limits, keep, owner, also);
+                                                       collecting also,
+                                                       unreadable_parts& unreadable) {
+  for (;;) {
+    std::optional<unreadable_part> found;
+    const slice_splitter split = [&](const layer_slice& slice, const key& from, uint64_t bytes) {
+      auto keys = files.split(slice.file, from, slice.last, bytes);
+      if (!keys && is_damage(keys.error()))
+        found = {slice.file.name, {from, slice.last}, keys.error()};
+      return keys;
+    };
+    auto plan = pick_compaction(map, split, limits, keep, owner, also, unreadable);
+    if (plan || !found) return plan;
+    unreadable.add(std::move(*found));
+  }
 }
 
 }  // namespace zenith::layers

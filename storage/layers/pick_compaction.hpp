@@ -16,6 +16,13 @@
 // small part of a level leaves it as it is. The range of a merge ends where the job would become
 // too large: at a slice of the lower level, or inside one that is large by itself, such as a base
 // image.
+//
+// What cannot be read. A merge reads no unreadable part of a slice, and moves nothing past one. In
+// level 0 runs of neighbours that can be read are merged by themselves, each by the same measure,
+// and only the oldest run goes down, where all of what it overlaps there can be read; no slice of
+// level 0 is left in part, since a file's keys and LSNs are known as a whole only. In the levels
+// below, a merge goes up to an unreadable part or begins behind it, and the versions of its keys
+// stay where they are, in both levels.
 #pragma once
 
 #include <functional>
@@ -28,10 +35,8 @@ namespace zenith::layers {
 using slice_splitter = std::function<result<std::vector<key>>(
     const layer_slice& slice, const key& from, uint64_t piece_bytes)>;
 
-result<std::optional<compaction_plan>> pick_compaction(const layer_map& map,
-                                                       const slice_splitter& split,
-                                                       const layer_limits& limits,
-                                                       const retention& keep, timeline_id owner,
-                                                       collecting also);
+result<std::optional<compaction_plan>> pick_compaction(
+    const layer_map& map, const slice_splitter& split, const layer_limits& limits,
+    const retention& keep, timeline_id owner, collecting also, const unreadable_parts& unreadable);
 
 }  // namespace zenith::layers

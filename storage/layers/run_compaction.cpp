@@ -119,6 +119,8 @@ class merge {
   lsn after() const;
   lsn last() const;
   uint64_t bytes_read() const;
+  /// What of the inputs cannot be read; all of them where each can be by itself, but not together.
+  result<std::vector<unreadable_part>> unreadable();
 
  private:
   bool is_input(const layer_slice& slice) const {
@@ -205,15 +207,32 @@ uint64_t merge::bytes_read() const {
   return static_cast<uint64_t>(bytes);
 }
 
-}  // namespace
+result<std::vector<unreadable_part>> merge::unreadable() {
+  std::vector<unreadable_part> all;
+  for (const layer_slice& one : plan_.inputs) {
+    ZENITH_TRY_ASSIGN(auto found, find_unreadable(files_, one, {plan_.first, plan_.last}, stop_));
+    std::ranges::move(found, std::back_inserter(all));
+  }
+  if (!all.empty()) return all;
+  ZENITH_TRY_ASSIGN(const auto versions, open(plan_.first, plan_.last, lsn::max()));
+  for (version_entry v;;) {
+    const auto more = versions->next(v);
+    if (!more && !is_damage(more.error())) return tl::unexpected<error>(more.error());
+    if (!more) {
+      for (const layer_slice& one : plan_.inputs)
+        all.push_back({one.file.name,
+                       {std::max(one.first, plan_.first), std::min(one.last, plan_.last)},
+                       more.error()});
+      return all;
+    }
+    if (!*more) return all;
+    ZENITH_TRY(check_stop(v));
+  }
+}
 
-result<written_layers> run_compaction(const compaction_plan& plan, const layer_map& map,
-                                      const retention& keep, const layer_output& out,
-                                      const layer_limits& limits,
-                                      const std::function<bool()>& stop) {
-  // What copies read their sources as of is kept as well.
-  const retention kept = with_points(keep, map.copied_at());
-  merge job(plan, map, out, stop);
+result<written_layers> write_merged(merge& job, const compaction_plan& plan, const layer_map& map,
+                                    const retention& kept, const layer_output& out,
+                                    const layer_limits& limits) {
   ZENITH_TRY_ASSIGN(const auto history, job.history(out.checksums));
   outputs written(out, limits, plan, job.after(), job.last());
   key_merger merger({
@@ -246,6 +265,21 @@ result<written_layers> run_compaction(const compaction_plan& plan, const layer_m
     done.bytes_written += one.size_bytes;
   }
   return done;
+}
+
+}  // namespace
+
+result<written_layers> run_compaction(const compaction_plan& plan, const layer_map& map,
+                                      const retention& keep, const layer_output& out,
+                                      const layer_limits& limits,
+                                      const std::function<bool()>& stop) {
+  merge job(plan, map, out, stop);
+  // What copies read their sources as of is kept as well.
+  auto written = write_merged(job, plan, map, with_points(keep, map.copied_at()), out, limits);
+  if (written || !is_damage(written.error())) return written;
+  written_layers nothing;
+  ZENITH_TRY_ASSIGN(nothing.unreadable, job.unreadable());
+  return nothing.unreadable.empty() ? std::move(written) : std::move(nothing);
 }
 
 }  // namespace zenith::layers

@@ -5,6 +5,7 @@
 
 #include "actors/background.hpp"
 #include "actors/timeline.hpp"
+#include "storage/layers/block_file.hpp"
 #include "storage/layers/manifest.hpp"
 #include "tests/actors/deterministic.hpp"
 #include "tests/actors/made_timeline.hpp"
@@ -210,6 +211,41 @@ TEST_F(timeline_layers_fixture, its_receiver_waits_while_layers_are_not_written)
   EXPECT_FALSE(window->is_paused());
   EXPECT_EQ(status_of(opened).problem, "");
   EXPECT_EQ(written_until(made.directory), made.end());
+}
+
+TEST_F(timeline_layers_fixture, its_receiver_goes_on_where_a_file_to_be_merged_is_damaged) {
+  limits.open_layer_bytes = 1;
+  limits.level0_merge_at = 3;
+  limits.level0_max = 4;
+  limits.level1_bytes = 1;
+  limits.level_factor = 2;
+  const auto opened = open();
+  const auto window = follow(opened);
+  send_changes(opened, window);
+  const path file = made.directory / "layers" / "00000001.delta";
+  const auto damaged = made.files.open(file, open_mode::write).value();
+  bytes whole(damaged->size_bytes().value());
+  ASSERT_TRUE(damaged->read(0, whole));
+  ASSERT_TRUE(damaged->write(sizeof(layers::block_file_header), bytes(20)));
+  for (int i = 0; i < 100; ++i) {
+    send_changes(opened, window);
+    ASSERT_FALSE(window->is_paused()) << i << ": " << status_of(opened).problem;
+    ASSERT_LE(status_of(opened).layers, 8u);
+  }
+  EXPECT_EQ(window->durable(), made.end());
+  EXPECT_EQ(written_until(made.directory), made.end());
+  const std::string problem = status_of(opened).problem;
+  EXPECT_NE(problem.find(file.string()), std::string::npos) << problem;
+  EXPECT_NE(problem.find("damaged at offset 64"), std::string::npos) << problem;
+  // With the file as it was, and the timeline opened anew, all is well.
+  ASSERT_TRUE(damaged->write(0, whole));
+  actors.ask<lsn>(opened, close_atom::value, closing::write);
+  actors.settle();
+  const auto again = open();
+  const auto next_window = follow(again);
+  for (int i = 0; i < 10; ++i) send_changes(again, next_window);
+  EXPECT_EQ(status_of(again).problem, "");
+  EXPECT_LE(status_of(again).layers, 5u);
 }
 
 TEST_F(timeline_layers_fixture, all_wait_where_the_node_has_no_memory_left) {

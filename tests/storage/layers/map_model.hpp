@@ -39,6 +39,7 @@ class map_model {
   uint64_t merged_bytes = 0;
   uint64_t read_bytes_max = 0;  ///< of merges of levels from 1 on
   std::set<version> expected;
+  unreadable_parts unreadable;  ///< no merge may read these
 
  private:
   using contents = std::vector<version>;  // by rising block, newest first

@@ -120,8 +120,14 @@ bool map_model::merge(const retention& keep, collecting also) {
     return result<std::vector<key>>(std::move(keys));
   };
   const auto plan =
-      pick_compaction(map_, split, limits_, keep, sample_timeline(timeline_), also).value();
+      pick_compaction(map_, split, limits_, keep, sample_timeline(timeline_), also, unreadable)
+          .value();
   if (!plan) return false;
+  for (layer_slice input : plan->inputs) {
+    input.first = std::max(input.first, plan->first);
+    input.last = std::min(input.last, plan->last);
+    EXPECT_FALSE(unreadable.touches(input)) << "file " << input.file.name.number;
+  }
   lsn after = lsn::max();
   lsn last;
   uint64_t bytes = 0;

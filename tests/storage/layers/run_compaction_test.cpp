@@ -70,6 +70,11 @@ class run_compaction_test : public ::testing::Test {
     return plan;
   }
 
+  /// Zeros where something else lay.
+  void damage(const path& file, uint64_t offset) {
+    ASSERT_TRUE(disk_->open(file, open_mode::write).value()->write(offset, bytes(64)));
+  }
+
   view found(lsn until) const {
     return view(map_.layers(*out_.files), lsn{1}, until, nullptr, out_.checksums);
   }
@@ -246,28 +251,90 @@ TEST_F(merged_files,
   }
 }
 
-TEST_F(merged_files, damage_of_an_input_fails_its_merges_by_name_and_no_others) {
-  ASSERT_NO_FATAL_FAILURE(begin(zenith::testing::test_seed(), 1500));
+TEST_F(merged_files, damage_of_an_input_is_told_by_file_and_keys_and_all_else_can_be_merged) {
+  limits_.file_bytes = 50'000;
+  ASSERT_NO_FATAL_FAILURE(begin(zenith::testing::test_seed(), 4000));
   const compaction_plan first = all_of_level_0();
   ASSERT_NO_FATAL_FAILURE(install(first, run(first, keep_).value()));
   const layer_map::level slices = map_.levels()[1];
   ASSERT_GE(slices.size(), 3u);
   const path damaged = out_.files->path_of(slices[1].file.name);
-  auto file = disk_->open(damaged, open_mode::write).value();
-  ASSERT_TRUE(file->write(slices[1].file.size_bytes / 2, bytes(64)));
-  file.reset();
+  damage(damaged, slices[1].file.size_bytes / 2);
+  key_range bad;
   for (size_t i = 0; i < 3; ++i) {
     const compaction_plan plan{{slices[i]}, slices[i].first, slices[i].last, 2};
+    const size_t files_before = leftovers();
     const auto written = run(plan, keep_);
+    ASSERT_TRUE(written) << written.error().message;
     if (i != 1) {
-      ASSERT_TRUE(written) << written.error().message;
+      EXPECT_TRUE(written->unreadable.empty());
       ASSERT_NO_FATAL_FAILURE(install(plan, *written));
       continue;
     }
-    ASSERT_FALSE(written);
-    EXPECT_EQ(written.error().code, errc::corrupt);
-    EXPECT_NE(written.error().message.find(damaged.string()), std::string::npos)
-        << written.error().message;
+    EXPECT_TRUE(written->files.empty());
+    ASSERT_EQ(written->unreadable.size(), 1u);
+    const unreadable_part& part = written->unreadable.front();
+    EXPECT_EQ(part.file, slices[1].file.name);
+    EXPECT_EQ(part.why.code, errc::corrupt);
+    EXPECT_NE(part.why.message.find(damaged.string()), std::string::npos) << part.why.message;
+    EXPECT_EQ(leftovers(), files_before);
+    bad = part.keys;
+  }
+  // Before the damage, and behind it.
+  ASSERT_GT(bad.first, slices[1].first);
+  ASSERT_LT(bad.last, slices[1].last);
+  for (const key_range& good : {key_range{slices[1].first, key_before(bad.first)},
+                                key_range{key_after(bad.last), slices[1].last}}) {
+    compaction_plan plan{{}, good.first, good.last, 2};
+    for (const layer_slice& one : map_.levels()[1])
+      if (one.overlaps(good.first, good.last)) plan.inputs.push_back(one);
+    const auto written = run(plan, keep_);
+    ASSERT_TRUE(written && written->unreadable.empty());
+    ASSERT_NO_FATAL_FAILURE(install(plan, *written));
+  }
+  ASSERT_EQ(map_.levels()[1].size(), slices.size() - 2) << "the damage, and what was not merged";
+}
+
+TEST_F(merged_files, a_missing_input_is_told_with_all_its_keys) {
+  ASSERT_NO_FATAL_FAILURE(begin(zenith::testing::test_seed(), 500));
+  const compaction_plan plan = all_of_level_0();
+  const layer_slice missing = plan.inputs[1];
+  ASSERT_TRUE(disk_->remove(out_.files->path_of(missing.file.name)));
+  const auto written = run(plan, keep_);
+  ASSERT_TRUE(written) << written.error().message;
+  ASSERT_EQ(written->unreadable.size(), 1u);
+  EXPECT_EQ(written->unreadable[0].file, missing.file.name);
+  EXPECT_EQ(written->unreadable[0].keys, (key_range{missing.first, missing.last}));
+  EXPECT_EQ(written->unreadable[0].why.code, errc::not_found);
+}
+
+TEST_F(run_compaction_test, inputs_that_contradict_each_other_are_all_told) {
+  const listed_version same({.k = key::next_oid(), .at = lsn{50}, .kind = version_kind::value},
+                            bytes(4));
+  ASSERT_NO_FATAL_FAILURE(flush({same}, lsn{1}, lsn{60}));
+  ASSERT_NO_FATAL_FAILURE(flush({same}, lsn{40}, lsn{70}));
+  const auto written = run(all_of_level_0(), {});
+  ASSERT_TRUE(written) << written.error().message;
+  EXPECT_EQ(written->unreadable.size(), 2u);
+  EXPECT_NE(written->unreadable.front().why.message.find("both"), std::string::npos);
+}
+
+TEST_F(merged_files, a_merge_goes_on_where_what_it_does_not_rewrite_is_damaged) {
+  limits_.records_per_page_max = 1;
+  for (uint32_t seed = 0; seed < 4; ++seed) {
+    begin_anew();
+    ASSERT_NO_FATAL_FAILURE(begin(zenith::testing::test_seed() + seed, 800));
+    ASSERT_GE(map_.levels()[0].size(), 3u);
+    keep_less();
+    // All but the oldest, whose pages it would need.
+    compaction_plan plan{map_.levels()[0], first_key, last_key, 0};
+    const layer_slice oldest = plan.inputs.back();
+    plan.inputs.pop_back();
+    ASSERT_TRUE(disk_->remove(out_.files->path_of(oldest.file.name)));
+    const auto written = run(plan, keep_);
+    ASSERT_TRUE(written) << written.error().message;
+    EXPECT_TRUE(written->unreadable.empty());
+    ASSERT_NO_FATAL_FAILURE(install(plan, *written));
   }
 }
 

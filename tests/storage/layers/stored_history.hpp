@@ -128,6 +128,12 @@ class history {
     for (int i = 0; i < count; ++i) put(key::two_phase(static_cast<uint32_t>(random() % 50)));
   }
   lsn now() const { return now_; }
+  /// What was put last; none where nothing was.
+  std::optional<bytes> newest(const key& k) const {
+    const auto versions = puts_.find(k);
+    if (versions == puts_.end()) return std::nullopt;
+    return versions->second.rbegin()->second;
+  }
   wal_place here() const { return {now_, now_ - 8, now_.value() % 16 == 0}; }
 
   result<bool> write_one() {
