@@ -28,6 +28,11 @@ constexpr int changes_of_page = 4;
 // In the text of a page's first tuple, which lies at the page's end.
 constexpr uint16_t changed_offset = page_size_bytes - 16;
 constexpr int64_t first_commit_us = 1'000'000;
+constexpr uint32_t first_xid = 1000;
+
+uint32_t value_of(size_t level, int change_of_page) {
+  return static_cast<uint32_t>(level) * changes_of_page + static_cast<uint32_t>(change_of_page);
+}
 
 template <class T>
 T must(result<T> given) {
@@ -136,68 +141,84 @@ timeline_store::parameters made_chain::parameters_of(
   return how;
 }
 
-made_chain::made made_chain::add_level() {
-  const size_t number = levels_.size();
-  const stopwatch branching;
-  must(last_->sync());
-  const auto point = must(last_->find({}, timestamp{}));
-  auto metadata = must(names_->timeline(levels_.back().id));
+repository::timeline_metadata made_chain::make_branch(const std::string& name,
+                                                      timeline_store& parent) {
+  must(parent.sync());
+  const auto point = must(parent.find({}, timestamp{}));
+  auto metadata = parent.metadata();
   metadata.ancestor = {metadata.id, point.at};
   metadata.id = timeline_id::random();
   metadata.start = point.at;
   metadata.start_previous_record = point.previous;
   const auto own = pg_timeline{static_cast<uint32_t>(metadata.current_pg_timeline()) + 1};
   metadata.pg_timelines.push_back({own, point.at});
-  must(names_->create_branch(fmt::format("level{}", number), metadata));
-  made took{branching.seconds() * 1e3, 0};
-
-  const stopwatch opening;
-  // The WAL before it from files, so that no level but the last stays open.
-  auto base = std::make_shared<branch_base>(*must(last_->base_at(point.at)));
-  base->wal = must(names_->wal_before(metadata.id));
-  auto child = must(timeline_store::open(parameters_of(metadata.id, base, registry_)));
-  took.open_ms = opening.seconds() * 1e3;
-
-  must(child->begin_stream());
-  must(child->append(point.at, write_wal(point.at, point.previous, own)));
-  write_and_merge(*child);
-  last_ = std::move(child);
-  if (number > 2) levels_.back().pages.clear();
-  levels_.push_back({metadata.id, last_->end(), pages_});
-  return took;
+  must(names_->create_branch(name, metadata));
+  return metadata;
 }
 
-bytes made_chain::write_wal(lsn from, lsn previous, pg_timeline number) {
-  fuzz::wal_writer out(identity_, from, previous, number);
-  const auto append = [&out](pg::resource_manager rmgr, uint8_t info, const bytes& record,
-                             uint32_t xid = 0) {
-    out.append(static_cast<uint8_t>(rmgr), info, body_of(record), xid);
-  };
+std::unique_ptr<timeline_store> made_chain::open_branch(const repository::timeline_metadata& branch,
+                                                        const timeline_store& parent) {
+  // The WAL before it from files, so that no level but the last stays open.
+  auto base = std::make_shared<branch_base>(*must(parent.base_at(branch.start)));
+  base->wal = must(names_->wal_before(branch.id));
+  return must(timeline_store::open(parameters_of(branch.id, base, registry_)));
+}
+
+made_chain::made made_chain::add_level() {
+  const size_t number = levels_.size();
+  const stopwatch branching;
+  const auto branch = make_branch(fmt::format("level{}", number), *last_);
+  made took{branching.seconds() * 1e3, 0};
+  const stopwatch opening;
+  auto child = open_branch(branch, *last_);
+  took.open_ms = opening.seconds() * 1e3;
+  if (!flat_) flat_ = open_branch(make_branch("flat", *last_), *last_);
+  last_ = std::move(child);
+
   std::vector<block_number> touched(pages_.size());
   std::iota(touched.begin(), touched.end(), block_number{0});
   std::shuffle(touched.begin(), touched.end(), random_);
   touched.resize((pages_.size() + pages_per_touched - 1) / pages_per_touched);
+  write(*last_, touched);
+  write(*flat_, touched);
+  for (const block_number block : touched)
+    store(pages_[block].begin() + changed_offset, value_of(number, changes_of_page));
+  if (number > 2) levels_.back().pages.clear();
+  levels_.push_back({branch.id, last_->end(), pages_});
+  flat_level_ = {flat_->metadata().id, flat_->end(), pages_};
+  return took;
+}
+
+void made_chain::write(timeline_store& timeline, const std::vector<block_number>& touched) {
+  const size_t level = levels_.size();
+  const lsn from = timeline.end();
+  fuzz::wal_writer out(identity_, from, must(timeline.find({}, timestamp{})).previous,
+                       timeline.metadata().current_pg_timeline());
+  const auto append = [&out](pg::resource_manager rmgr, uint8_t info, const bytes& record,
+                             uint32_t xid = 0) {
+    out.append(static_cast<uint8_t>(rmgr), info, body_of(record), xid);
+  };
   constexpr uint8_t xlog_fpi = 0xB0;
   for (const block_number block : touched)
     append(pg::resource_manager::xlog, xlog_fpi, full_page(table_, block, pages_[block]));
   for (int i = 1; i <= changes_of_page; ++i)
-    for (const block_number block : touched) {
-      const auto value = static_cast<uint32_t>(levels_.size()) * changes_of_page + i;
-      append(pg::resource_manager::generic, 0, change(table_, block, value));
-      store(pages_[block].begin() + changed_offset, value);
-    }
-  const auto level = static_cast<uint32_t>(levels_.size());
-  append(pg::resource_manager::transaction, 0, commit(first_commit_us * level), 1000 + level);
+    for (const block_number block : touched)
+      append(pg::resource_manager::generic, 0, change(table_, block, value_of(level, i)));
+  append(pg::resource_manager::transaction, 0,
+         commit(first_commit_us * static_cast<int64_t>(level)),
+         first_xid + static_cast<uint32_t>(level));
   bytes all = std::move(out.data());
   all.resize((all.size() + 7) & ~size_t{7});
-  return {all.begin() + static_cast<ptrdiff_t>(from - out.begin()), all.end()};
+  must(timeline.begin_stream());
+  must(timeline.append(from, byte_view{all}.subspan(from - out.begin())));
+  write_and_merge(timeline);
 }
 
 std::unique_ptr<timeline_store> made_chain::open(
-    size_t number, std::shared_ptr<layers::page_cache> cache,
+    const level& which, std::shared_ptr<layers::page_cache> cache,
     std::shared_ptr<layers::layer_files> registry) const {
   auto base = std::make_shared<branch_base>();
-  const auto metadata = must(names_->timeline(levels_.at(number).id));
+  const auto metadata = must(names_->timeline(which.id));
   base->from = metadata.start;
   base->wal = must(names_->wal_before(metadata.id));
   base->since = since_;

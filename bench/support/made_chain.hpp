@@ -1,4 +1,4 @@
-// made_chain: a chain of branches with writes on each level, as a node makes it, without servers.
+// made_chain: a chain of branches with writes on each level, and one branch with the same writes.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,8 @@ namespace zenith::bench {
 /// The root is a real server's cluster with a table of text. Each level is a branch of the one
 /// before; its WAL is what a server writes that starts there and changes some of the table's pages
 /// (a full page at the first touch, then changes of it, and a commit), appended to its timeline as
-/// a receiver does it, then written as layers and merged where that is due. Errors are exceptions.
+/// a receiver does it, then written as layers and merged where that is due, as a node does it. One
+/// branch of the root gets what all levels get, one after the other. Errors are exceptions.
 class made_chain {
  public:
   /// `blocks`: of the table, about.
@@ -31,13 +32,14 @@ class made_chain {
     lsn end;
     std::vector<page> pages;  ///< of the table, as of the end; kept of levels 1 and the last
   };
-  size_t levels() const { return levels_.size(); }
   const level& operator[](size_t number) const { return levels_[number]; }
+  /// The one branch; what its pages are is what those of the last level are.
+  const level& flat() const { return flat_level_; }
   const relation_id& table() const { return table_; }
 
   /// A level's timeline as a node opens it that was just started.
   std::unique_ptr<repository::timeline_store> open(
-      size_t number, std::shared_ptr<layers::page_cache> cache,
+      const level& which, std::shared_ptr<layers::page_cache> cache,
       std::shared_ptr<layers::layer_files> registry) const;
   /// With nothing in its block cache.
   std::shared_ptr<layers::layer_files> new_registry() const;
@@ -46,8 +48,13 @@ class made_chain {
   repository::timeline_store::parameters parameters_of(
       const timeline_id& id, std::shared_ptr<const repository::branch_base> parent,
       std::shared_ptr<layers::layer_files> registry) const;
-  /// The next level's WAL from a place on, and what the table's pages are after it.
-  bytes write_wal(lsn from, lsn previous, pg_timeline number);
+  /// A branch of an open timeline's end, in files.
+  repository::timeline_metadata make_branch(const std::string& name,
+                                            repository::timeline_store& parent);
+  std::unique_ptr<repository::timeline_store> open_branch(
+      const repository::timeline_metadata& branch, const repository::timeline_store& parent);
+  /// What the next level changes, as WAL of one timeline from its end on; pages_ are as before it.
+  void write(repository::timeline_store& timeline, const std::vector<block_number>& touched);
 
   std::unique_ptr<repository::repository> names_;
   wal::wal_identity identity_;
@@ -56,6 +63,8 @@ class made_chain {
   std::vector<page> pages_;
   std::vector<level> levels_;  // 0: the root
   std::unique_ptr<repository::timeline_store> last_;
+  level flat_level_;
+  std::unique_ptr<repository::timeline_store> flat_;
   std::shared_ptr<layers::layer_files> registry_;
   std::minstd_rand random_{1};
 };
