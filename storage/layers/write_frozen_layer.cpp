@@ -60,11 +60,12 @@ result<written_layers> write_frozen_layer(const memory_layer& frozen, const laye
   written_layers written;
   if (!more) return written;
   const layer_name name = out.next_name();
-  ZENITH_TRY_ASSIGN(auto writer, delta_writer::create(out.files->files(), out.files->path_of(name),
-                                                      name, frozen.start(), frozen.published(),
-                                                      limits.flush_compression_level));
   version_shortener shortener(out.checksums);
   const auto write_all = [&]() -> result<layer_file_info> {
+    ZENITH_TRY_ASSIGN(
+        auto writer,
+        delta_writer::create(out.files->files(), out.files->path_of(name), name, frozen.start(),
+                             frozen.published(), limits.flush_compression_level));
     while (more) {
       shortener.shorten(one);
       ZENITH_TRY(writer.add(one));

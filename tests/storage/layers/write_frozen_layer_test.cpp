@@ -1,6 +1,7 @@
 // write_frozen_layer: what becomes of each kind of version in the file.
 #include <gtest/gtest.h>
 
+#include "storage/io/durable_file.hpp"
 #include "storage/layers/layer_writes.hpp"
 #include "storage/layers/transaction_times.hpp"
 #include "storage/postgres/page_items.hpp"
@@ -67,6 +68,31 @@ TEST_F(write_frozen_layer_test, a_layer_that_holds_nothing_makes_no_file) {
   ASSERT_TRUE(written);
   EXPECT_TRUE(written->files.empty());
   EXPECT_EQ(written->bytes_written, 0u);
+}
+
+// On a full disk each attempt would leave another file that takes what was freed.
+TEST_F(write_frozen_layer_test, a_write_that_fails_at_any_operation_leaves_no_file) {
+  const bytes raw = images(fork_number::main, {1, 2}, true);
+  for (const block_number number : {1, 2}) put(block(number), raw, lsn{0x1000}, lsn{0x5000});
+  layer_.publish(lsn{0x5000});
+  const path folder = out_.files->path_of({{}, 1, layer_kind::delta}).parent_path();
+  ASSERT_TRUE(create_directories_durably(files_, folder));
+  for (const auto how : {memory_file_system::fault::io_error, memory_file_system::fault::no_space})
+    for (uint64_t operation = 0;; ++operation) {
+      SCOPED_TRACE(operation);
+      files_.fail_at(files_.operations() + operation, how);
+      const auto written = write_frozen_layer(layer_, out_, {});
+      files_.fail_at(0, how);
+      const auto there = files_.list(folder);
+      ASSERT_TRUE(there);
+      if (written) {
+        EXPECT_EQ(there->size(), 1u);
+        ASSERT_TRUE(files_.remove(folder / there->front().name));
+        EXPECT_GT(operation, 3u);
+        break;
+      }
+      EXPECT_TRUE(there->empty()) << there->front().name;
+    }
 }
 
 TEST_F(write_frozen_layer_test, the_page_that_an_image_makes_is_written_once_for_each_block) {
