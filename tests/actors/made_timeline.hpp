@@ -53,13 +53,16 @@ class made_timeline {
     }
     return wal;
   }
+  /// The same of one record with so many bytes of data.
+  bytes grow_by(size_t data_bytes) { return next_record(end(), last_record(), data_bytes); }
   /// The same of records that change a value (XLOG_NEXTOID), one version each.
   bytes change(int records) {
     constexpr uint8_t next_oid = 0x30;
     bytes wal;
     for (int i = 0; i < records; ++i) {
       bytes value(sizeof(uint32_t));
-      store(value.data(), static_cast<uint32_t>(20000 + ends_.size()));
+      newest_value_ = static_cast<uint32_t>(20000 + ends_.size());
+      store(value.data(), newest_value_);
       bytes record = testing::record_builder(pg::resource_manager::xlog, next_oid, 0, last_record())
                          .main_data(value)
                          .finish();
@@ -70,6 +73,8 @@ class made_timeline {
     }
     return wal;
   }
+  /// Of key::next_oid(), since change().
+  uint32_t newest_value() const { return newest_value_; }
   /// The WAL of a record that ends its segment early (XLOG_SWITCH), without the rest of that.
   bytes switch_segment() {
     constexpr uint8_t switches = 0x40;
@@ -115,9 +120,12 @@ class made_timeline {
   lsn last_record() const { return starts_.back(); }
   // Padded to where the record after it begins.
   bytes next_record(lsn start, lsn previous) {
+    return next_record(start, previous, ends_.size() % 40);
+  }
+  bytes next_record(lsn start, lsn previous, size_t data_bytes) {
     constexpr uint8_t noop = 0x20;
     bytes record = testing::record_builder(pg::resource_manager::xlog, noop, 0, previous)
-                       .main_data(bytes(ends_.size() % 40))
+                       .main_data(bytes(data_bytes))
                        .finish();
     record.resize((record.size() + 7) / 8 * 8);
     starts_.push_back(start);
@@ -128,6 +136,7 @@ class made_timeline {
   repository::timeline_metadata metadata_;
   std::vector<lsn> starts_;
   std::vector<lsn> ends_;
+  uint32_t newest_value_ = 0;
 };
 
 }  // namespace zenith::actors

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
+
 #include "actors/background.hpp"
 #include "actors/timeline.hpp"
 #include "storage/layers/block_file.hpp"
@@ -15,6 +18,10 @@ namespace zenith::actors {
 namespace {
 
 using namespace std::chrono_literals;
+
+result<layers::written_layers> fail_cancelled() {
+  return fail(errc::unavailable, "the job was cancelled");
+}
 
 // Keeps the jobs that it is asked for until it is told to run them.
 using holding_actor = background_actor::extend<caf::reacts_to<tend_atom>>;
@@ -36,7 +43,8 @@ holding_actor::behavior_type holding_background(holding_actor::pointer self,
             for (held_jobs::asked& one : std::exchange(jobs->all, {}))
               one.promise.deliver(
                   layer_outcome_ptr{std::make_shared<const result<layers::written_layers>>(
-                      one.job->run([] { return false; }))});
+                      one.job->cancelled->load() ? fail_cancelled()
+                                                 : one.job->run([] { return false; }))});
           }};
 }
 
@@ -192,6 +200,82 @@ TEST_F(timeline_layers_fixture, a_write_that_fails_is_shown_and_tried_again) {
   run_held();
   EXPECT_EQ(written_until(made.directory), made.end());
   EXPECT_EQ(status_of(opened).problem, "");
+}
+
+// The power goes in the middle of a merge, or the node is told to end then.
+TEST_F(timeline_layers_fixture, a_merge_that_was_interrupted_is_taken_up_again) {
+  limits.open_layer_bytes = 1;
+  limits.level0_merge_at = 3;
+  how.layers.supervisor = actors.spawn(stand_in_supervisor, std::function<void(std::string)>());
+  const auto background = how.layers.background;
+  const auto layer_files = [&] {
+    std::set<std::string> names;
+    const auto there = made.files.list(made.directory / "layers");
+    for (const directory_entry& one : *there) names.insert(one.name);
+    return names;
+  };
+  const auto named_files = [&] {
+    std::set<std::string> names;
+    const auto manifest = layers::read_manifest(made.files, made.directory);
+    for (const auto& level : manifest->map.levels())
+      for (const auto& slice : level) names.insert(file_name_of(slice.file.name));
+    return names;
+  };
+  hold_jobs();
+  auto opened = open();
+  auto window = follow(opened);
+  const auto merge_is_out = [&] {
+    return std::ranges::any_of(
+        held->all, [](const auto& one) { return one.job->what == layer_job::kind::merge; });
+  };
+  while (!merge_is_out()) {
+    send_changes(opened, window);
+    ASSERT_LT(status_of(opened).layers, 20u);
+    if (!merge_is_out()) run_held();
+  }
+  while (held->all.size() > 1) run_held();
+  const auto before = named_files();
+
+  // In its file's first bytes.
+  made.files.fail_at(made.files.operations() + 2, testing::memory_file_system::fault::power);
+  run_held();
+  EXPECT_NE(status_of(opened).problem, "");
+  actors.ask<lsn>(opened, close_atom::value, closing::discard);
+  actors.settle();
+  made.files.power_cut_keeping_some(1);
+  EXPECT_EQ(named_files(), before);
+
+  // It is due still; told to end, the timeline lets go of it.
+  opened = open();
+  window = follow(opened);
+  while (!merge_is_out()) {
+    send_changes(opened, window);
+    if (!merge_is_out()) run_held();
+  }
+  EXPECT_EQ(layer_files(), named_files());
+  const auto ended = actors.watch(opened);
+  const auto closed = actors.ask<lsn>(opened, close_atom::value, closing::write);
+  actors.settle();
+  ASSERT_FALSE(held->all.empty());
+  EXPECT_TRUE(held->all.front().job->cancelled->load());
+  while (!held->all.empty()) run_held();
+  ASSERT_TRUE(ended->has_value());
+  EXPECT_EQ(written_until(made.directory), made.end());
+
+  how.layers.background = background;
+  opened = open();
+  window = follow(opened);
+  send_changes(opened, window);
+  const auto manifest = layers::read_manifest(made.files, made.directory);
+  ASSERT_TRUE(manifest) << manifest.error().message;
+  EXPECT_LT(manifest->map.levels().front().size(), limits.level0_merge_at);
+  EXPECT_GT(manifest->merged_bytes, 0u);
+  EXPECT_EQ(status_of(opened).problem, "");
+  const auto view = actors.ask<view_ptr>(opened, view_atom::value, made.end());
+  actors.settle();
+  const auto value = view->value().value()->value(key::next_oid(), made.end());
+  ASSERT_TRUE(value && *value);
+  EXPECT_EQ(load<uint32_t>((*value)->data()), made.newest_value());
 }
 
 TEST_F(timeline_layers_fixture, its_receiver_waits_while_layers_are_not_written) {

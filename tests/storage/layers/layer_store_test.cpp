@@ -90,6 +90,77 @@ TEST_F(layer_store_test, merges_keep_every_state_and_leave_few_layers) {
   root_.expect_right();
 }
 
+// A power cut at each operation of it, or the store closed there: what it wrote is gone, and the
+// merge that comes later leads to the same.
+TEST_F(layer_store_test, a_merge_that_was_interrupted_is_taken_up_again) {
+  for (const bool cut_power : {true, false}) {
+    bool interrupted = true;
+    uint64_t operation = 0;
+    for (; interrupted; ++operation) {
+      SCOPED_TRACE(fmt::format("operation {}, {}", operation, cut_power ? "power" : "closed"));
+      memory_file_system files;
+      history one(files, 1);
+      one.make_base();
+      one.open();
+      for (int round = 0; round < 4; ++round) {
+        one.put_some(random_, 20);
+        one.store().freeze(one.here());
+        one.write_all();
+      }
+      ASSERT_GE(one.store().map().levels().front().size(), tiny_limits().level0_merge_at);
+      const auto inputs = one.file_names();
+      files.fail_at(files.operations() + operation, memory_file_system::fault::power);
+      {
+        const auto job = must(one.store().next_merge({}, false));
+        ASSERT_TRUE(job);
+        const auto written = job->run([] { return false; });
+        // Neither given up nor installed: nobody is there any more who could.
+        interrupted = !written || !one.store().install(*job, *written);
+      }
+      one.close();
+      if (cut_power)
+        files.power_cut();
+      else
+        files.power_cut_keeping_some(operation);
+      one.open();
+      // Its inputs, where it came to count, are what a sweep removes.
+      const auto named = one.named_files();
+      for (const std::string& name : one.file_names())
+        ASSERT_TRUE(named.contains(name) || inputs.contains(name)) << name;
+      one.expect_right();
+      one.merge_all();
+      EXPECT_LT(one.store().map().levels().front().size(), tiny_limits().level0_merge_at);
+      EXPECT_GT(one.store().recorded().merged_bytes, 0u);
+      one.expect_right();
+      one.open();
+      one.expect_right();
+      if (HasFatalFailure()) return;
+    }
+    EXPECT_GT(operation, 5u);
+  }
+}
+
+TEST_F(layer_store_test, a_merge_that_is_told_to_stop_removes_what_it_wrote_and_is_given_again) {
+  // Enough that it asks more than once whether to stop.
+  root_.open();
+  for (int round = 0; round < 4; ++round) {
+    root_.put_some(random_, 500);
+    root_.store().freeze(root_.here());
+    root_.write_all();
+  }
+  const auto before = root_.file_names();
+  const auto job = must(root_.store().next_merge({}, false));
+  ASSERT_TRUE(job);
+  int asked = 0;
+  const auto stopped = job->run([&] { return ++asked == 2; });
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, errc::unavailable);
+  EXPECT_EQ(root_.file_names(), before);
+  root_.store().abandon(*job);
+  EXPECT_TRUE(must(root_.merge_one()));
+  root_.expect_right();
+}
+
 TEST_F(layer_store_test, views_from_before_a_merge_and_its_sweep_stay_right) {
   root_.open();
   for (int round = 0; round < 4; ++round) {
