@@ -34,8 +34,7 @@ class bad_streams : public ::testing::Test {
     caf::anon_send_exit(supervisor, caf::exit_reason::user_shutdown);
     self->wait_for(receiver, followed, supervisor);
   }
-  void follow() {
-    receiver_parameters how;
+  void follow(receiver_parameters how = {}) {
     how.compute = "pg";
     how.conninfo = server.conninfo();
     how.slot = "zenith";
@@ -96,6 +95,25 @@ TEST_F(bad_streams, that_stop_inside_a_record_are_asked_for_again_from_where_it_
   EXPECT_TRUE(told.wait_for("server", 2)) << told.text();
   expect_readable(whole);
   expect_going_on(whole, last);
+}
+
+// Until a record is whole, nothing of it can be confirmed; what is synced of it counts all the
+// same.
+TEST_F(bad_streams, are_none_where_a_record_is_larger_than_all_that_may_be_unsynced) {
+  const lsn at = made.end();
+  const bytes wal = made.grow_by(6000);
+  script whole;
+  constexpr size_t piece_bytes = 100;
+  for (size_t from = 0; from < wal.size(); from += piece_bytes) {
+    const byte_view piece = byte_view(wal).subspan(from, std::min(piece_bytes, wal.size() - from));
+    whole.pieces.push_back({at + from, bytes(piece.begin(), piece.end())});
+  }
+  server.play(std::move(whole));
+  receiver_parameters how;
+  how.unsynced_max_bytes = 500;
+  follow(how);
+  expect_readable(made.end());
+  EXPECT_EQ(told.text(), "\n");  // it streams, and had no problem
 }
 
 TEST_F(bad_streams, that_repeat_are_refused_with_what_was_expected_and_what_came) {
