@@ -2,6 +2,9 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <span>
+
 #include "tests/support/golden_timelines.hpp"
 #include "tests/support/memory_file_system.hpp"
 #include "tests/support/test_level.hpp"
@@ -132,6 +135,64 @@ TEST_P(layered, reopened_at_every_step_of_a_layer_is_the_same) {
     EXPECT_EQ(timeline_.store().end(), end);
   }
   timeline_.judge().expect_stops(*timeline_.store().view());
+}
+
+/// How many records of a page a read finds in these layers until one of them needs nothing older.
+size_t records_of(std::span<const layers::layer_reference> from, const key& k, lsn at) {
+  layers::key_history found;
+  for (const layers::layer_reference& one : from) {
+    if (found.state != layers::key_history::state_kind::open) break;
+    must(one.data->collect(k, one.after, std::min(one.until, at), found));
+  }
+  return found.records.size();
+}
+
+std::vector<key> some_pages(const layers::view& of, size_t count, std::mt19937_64& random) {
+  const key last = key::size({~0u, ~0u, ~0u}, fork_number::init);
+  std::vector<key> pages;
+  for (const key& size : must(of.keys({key_kind::relation_size}, last, of.until()))) {
+    const auto fork = must(of.relation(size.relation(), size.relation_fork(), of.until()));
+    for (block_number block = 0; block < fork->blocks(); ++block)
+      pages.push_back(key::block(size.relation(), size.relation_fork(), block));
+  }
+  std::shuffle(pages.begin(), pages.end(), random);
+  pages.resize(std::min(pages.size(), count));
+  return pages;
+}
+
+// What bounds a read: of each merged level, one record less than would become a page there; of the
+// open layer, the frozen ones and level 0 what the WAL brought since.
+TEST_P(layered, a_read_finds_no_more_records_of_a_page_than_levels_allow) {
+  constexpr size_t pages_each_time = 100;
+  const unsigned in_a_level = timeline_.all().limits.records_per_page_max - 1;
+  size_t merged_away = 0;
+  const auto expect_bounded = [&] {
+    const lsn end = timeline_.store().end();
+    const auto& store = timeline_.store().layers();
+    const auto all = store.layers(end);
+    const auto levels = std::span(store.map().levels()).subspan(1);
+    const auto merged = static_cast<size_t>(
+        std::ranges::count_if(levels, [](const auto& level) { return !level.empty(); }));
+    const std::span above(all.data(), all.size() - merged);
+    for (const key& k : some_pages(*timeline_.store().view(), pages_each_time, random_)) {
+      for (const lsn at :
+           {end, timeline_.judge().random_end(random_, timeline_.store().oldest(), end)}) {
+        size_t allowed = in_a_level * merged;
+        for (const layers::layer_reference& one : above) allowed += records_of({&one, 1}, k, at);
+        ASSERT_LE(records_of(all, k, at), allowed) << to_string(k) << " as of " << to_string(at);
+      }
+      layers::key_history whole;
+      must(timeline_.judge().reference().collect(k, lsn{}, end, whole));
+      merged_away += whole.records.size() - std::min(whole.records.size(), records_of(all, k, end));
+    }
+  };
+  const uint64_t all = timeline_.judge().scenario().end - timeline_.judge().scenario().start;
+  for (bool more = true; more && !HasFatalFailure();) {
+    more = must(timeline_.feed(all / 12 + random_() % (all / 12)));
+    if (random_() % 2 == 0 || !more) zenith::testing::settle(timeline_.store());
+    expect_bounded();
+  }
+  EXPECT_GT(merged_away, 0u);
 }
 
 TEST_P(layered, after_a_power_cut_anywhere_no_manifest_is_ahead_of_the_wal) {
