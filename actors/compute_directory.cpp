@@ -8,6 +8,7 @@
 #include "storage/io/durable_file.hpp"
 #include "storage/postgres/control_file.hpp"
 #include "storage/repository/compute_files.hpp"
+#include "storage/repository/kept_configuration.hpp"
 
 namespace zenith::actors {
 namespace {
@@ -22,22 +23,6 @@ result<std::string> read_text(const fs::path& name) {
   ZENITH_TRY_ASSIGN(const bytes data,
                     read_file(posix_file_system(), name, configuration_file_bytes_max));
   return std::string(as_text(data));
-}
-
-// The configuration files of the first folder that has a postgresql.conf; none of them where no
-// folder has one: the base's own are in the view then.
-result<std::vector<backup::extra_file>> newest_configuration(const std::vector<fs::path>& sources) {
-  std::vector<backup::extra_file> found;
-  for (const fs::path& source : sources) {
-    if (!fs::exists(source / "postgresql.conf")) continue;
-    for (const char* name : repository::kept_configuration_files) {
-      if (!fs::exists(source / name)) continue;
-      ZENITH_TRY_ASSIGN(std::string text, read_text(source / name));
-      found.push_back({name, std::move(text)});
-    }
-    break;
-  }
-  return found;
 }
 
 backup::base_backup_options options_of(const repository::start_plan& plan) {
@@ -66,7 +51,8 @@ result<void> write_data_directory(const compute_parameters& how,
   ZENITH_TRY(files.remove_all(tablespaces));
   ZENITH_TRY(files.create_directories(tablespaces));
   backup::base_backup_options options = options_of(plan);
-  ZENITH_TRY_ASSIGN(options.extra_files, newest_configuration(how.configuration_sources));
+  ZENITH_TRY_ASSIGN(options.extra_files,
+                    repository::newest_configuration(files, how.configuration_sources));
   ZENITH_TRY_ASSIGN(
       auto sink,
       backup::directory_sink::create(
@@ -80,7 +66,7 @@ result<uint64_t> write_plain_directory(const fs::path& target,
                                        const repository::start_plan& plan) {
   file_system& files = posix_file_system();
   backup::base_backup_options options = options_of(plan);
-  ZENITH_TRY_ASSIGN(options.extra_files, newest_configuration(configuration));
+  ZENITH_TRY_ASSIGN(options.extra_files, repository::newest_configuration(files, configuration));
   for (backup::extra_file& one : options.extra_files)
     if (one.name == "postgresql.conf") one.contents = repository::without_include(one.contents);
   // Tablespaces lie in place, so that the directory is whole wherever it is moved.
@@ -126,15 +112,8 @@ result<void> write_configuration(const compute_parameters& how) {
 }
 
 result<void> keep_configuration(const compute_parameters& how) {
-  file_system& files = posix_file_system();
-  ZENITH_TRY(files.create_directories(how.configuration));
-  for (const char* name : repository::kept_configuration_files) {
-    const fs::path from = how.directory / "pgdata" / name;
-    if (!fs::exists(from)) continue;
-    ZENITH_TRY_ASSIGN(const std::string text, read_text(from));
-    ZENITH_TRY(write_file_durably(files, how.configuration / name, as_bytes(text)));
-  }
-  return {};
+  return repository::keep_configuration(posix_file_system(), how.directory / "pgdata",
+                                        how.configuration);
 }
 
 }  // namespace zenith::actors

@@ -7,6 +7,7 @@
 #include "actors/errors.hpp"
 #include "actors/processes.hpp"
 #include "actors/supervisor.hpp"
+#include "storage/repository/kept_configuration.hpp"
 #include "storage/repository/names.hpp"
 #include "storage/repository/point.hpp"
 
@@ -27,7 +28,7 @@ compute_parameters supervisor::parameters_of(const repository::compute_metadata&
   how.start_timeout = parameters_.settings.duration("compute_start_timeout");
   how.stop_timeout = parameters_.settings.duration("shutdown_timeout");
   const auto kept_at = [&](const timeline_id& id) {
-    return names().timeline_directory(id) / "configuration";
+    return names().timeline_directory(id) / repository::configuration_folder_name;
   };
   how.configuration = kept_at(metadata.timeline);
   // The newest server's own files while it is there, then what was kept, then the parent's.

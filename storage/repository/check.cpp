@@ -9,6 +9,8 @@
 #include "storage/io/durable_file.hpp"
 #include "storage/layers/manifest.hpp"
 #include "storage/repository/check_parts.hpp"
+#include "storage/repository/compute_files.hpp"
+#include "storage/repository/kept_configuration.hpp"
 #include "storage/repository/names.hpp"
 #include "storage/repository/node_file.hpp"
 #include "storage/repository/secret.hpp"
@@ -41,9 +43,11 @@ class checker {
     for (const auto& [id, timeline] : timelines_) {
       ZENITH_TRY(check_layers(id));
       ZENITH_TRY(check_folder(id));
+      ZENITH_TRY(check_configuration(id));
       if (timeline.metadata)
         check_wal(found_, folder_of(id) / "wal", with_history(*timeline.metadata),
-                  std::max(timeline.needed, timeline.in_files), timeline.in_files);
+                  std::max(timeline.needed, timeline.in_files),
+                  timeline.has_damaged_manifest ? lsn::max() : timeline.in_files);
     }
     for (const auto& [name, info] : named_)
       if (!seen_.contains(name))
@@ -56,6 +60,7 @@ class checker {
     std::optional<timeline_metadata> metadata;
     lsn needed;    // the newest LSN that something durable refers to
     lsn in_files;  // what its manifest says
+    bool has_damaged_manifest = false;
   };
 
   path folder_of(const timeline_id& id) const { return directory_ / "timelines" / to_string(id); }
@@ -164,6 +169,7 @@ class checker {
     ZENITH_TRY_ASSIGN(const bool has_manifest, files_.exists(name));
     if (!has_manifest) return {};
     const auto manifest = read_as<layers::manifest>(name, layers::decode_manifest);
+    one.has_damaged_manifest = !manifest;
     if (!manifest) return {};
     one.in_files = manifest->disk_consistent;
     for (const auto& level : manifest->map.levels())
@@ -215,9 +221,41 @@ class checker {
   result<void> check_folder(const timeline_id& id) {
     ZENITH_TRY_ASSIGN(const auto entries, list(folder_of(id)));
     static const std::set<std::string> known{metadata_file_name, layers::manifest_name, "layers",
-                                             "wal", "configuration"};
+                                             "wal", configuration_folder_name};
     for (const directory_entry& entry : entries)
       if (!known.contains(entry.name)) found_.unreferenced(folder_of(id) / entry.name);
+    return {};
+  }
+
+  /// What is kept of its newest server's configuration.
+  result<void> check_configuration(const timeline_id& id) {
+    const path folder = folder_of(id) / configuration_folder_name;
+    ZENITH_TRY_ASSIGN(const auto entries, list(folder));
+    const path sums_name = folder / configuration_sums_name;
+    const auto sums = read_configuration_sums(files_, folder);
+    if (!sums) found_.damaged(sums_name, 0, sums.error().message);
+    std::set<std::string, std::less<>> there;
+    for (const directory_entry& entry : entries) {
+      const bool is_kept =
+          std::ranges::find(kept_configuration_files, entry.name) != kept_configuration_files.end();
+      if (!is_kept && entry.name != configuration_sums_name) {
+        found_.unreferenced(folder / entry.name);
+        continue;
+      }
+      there.insert(entry.name);
+      if (!found_.open(folder / entry.name) || !is_kept || !sums) continue;
+      auto text = read_configuration_file(files_, folder, entry.name, *sums);
+      // A node may have replaced both meanwhile.
+      if (const auto now = read_configuration_sums(files_, folder); !text && now && *now != *sums)
+        text = read_configuration_file(files_, folder, entry.name, *now);
+      if (!text && text.error().code != errc::not_found)
+        found_.damaged(folder / entry.name, 0, text.error().message);
+    }
+    if (!sums) return {};
+    for (const auto& [name, sum] : *sums)
+      if (!there.contains(name))
+        found_.damaged(folder / name, 0,
+                       "it is missing, and " + sums_name.string() + " expects it");
     return {};
   }
 

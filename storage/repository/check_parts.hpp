@@ -38,7 +38,7 @@ void check_layer_file(check_findings& found, layers::layer_files& registry, cons
                       const layers::layer_file_info* info);
 
 /// Every record in a timeline's segment files. `durable`: WAL up to here is needed, and was on the
-/// disk; `in_files`: what is older is needed no more.
+/// disk; `in_files`: what is older is needed no more (lsn::max(): nobody knows how much is).
 void check_wal(check_findings& found, const path& folder, const timeline_metadata& timeline,
                lsn durable, lsn in_files);
 

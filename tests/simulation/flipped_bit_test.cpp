@@ -5,7 +5,11 @@
 
 #include <algorithm>
 
+#include "storage/io/durable_file.hpp"
 #include "storage/repository/check.hpp"
+#include "storage/repository/compute_files.hpp"
+#include "storage/repository/kept_configuration.hpp"
+#include "storage/wal/removed_wal.hpp"
 #include "tests/simulation/faulty_run.hpp"
 #include "tests/support/test_level.hpp"
 
@@ -121,6 +125,22 @@ class flipped_bit : public ::testing::Test {
     flip(name, offset);
   }
 
+  /// A server of the root, whose first segment was removed.
+  void add_compute_and_removed_wal() {
+    auto names = repository::repository::open(run_.files(), run_.directory());
+    ASSERT_TRUE(names) << names.error().message;
+    repository::compute_metadata compute;
+    compute.name = "reader";
+    compute.timeline = made().root().metadata.id;
+    compute.at = made().root().metadata.start;
+    compute.access = repository::access_mode::read_only;
+    compute.port = 15432;
+    ASSERT_TRUE(names->write_compute(compute));
+    const path wal = timeline(0) / "wal";
+    ASSERT_TRUE(wal::write_removed(run_.files(), wal, lsn{made_cluster::segment_size_bytes}));
+    ASSERT_TRUE(run_.files().remove(files_in(wal, "").front()));
+  }
+
   faulty_run run_;
 };
 
@@ -133,10 +153,15 @@ TEST_F(flipped_bit, nowhere_is_no_damage) {
 }
 
 TEST_F(flipped_bit, in_metadata_is_found_and_named) {
+  add_compute_and_removed_wal();
+  for (const auto& one : check().damaged) FAIL() << one.file << ": " << one.problem;
   std::vector<path> names{run_.directory() / "config.json",
                           run_.directory() / "refs" / "branches" / "main",
-                          timeline(0) / "timeline.json", timeline(0) / layers::manifest_name,
-                          timeline(1) / layers::manifest_name};
+                          timeline(0) / "timeline.json",
+                          timeline(0) / layers::manifest_name,
+                          timeline(1) / layers::manifest_name,
+                          run_.directory() / "computes" / "reader" / "compute.json",
+                          timeline(0) / "wal" / wal::removed_file_name};
   for (const path& name : names) {
     flip_everywhere(name, uint64_t{1} << 30);
     if (HasFatalFailure()) return;
@@ -147,6 +172,32 @@ TEST_F(flipped_bit, in_metadata_is_found_and_named) {
     run_.close();
     flip(name, 3);
   }
+}
+
+TEST_F(flipped_bit, in_the_kept_configuration_is_found_and_no_server_is_made_from_it) {
+  file_system& files = run_.files();
+  const path pgdata = "pgdata";
+  ASSERT_TRUE(create_directories_durably(files, pgdata));
+  for (const char* name : repository::kept_configuration_files)
+    ASSERT_TRUE(write_file_durably(files, pgdata / name,
+                                   as_bytes(fmt::format("# {0}\n{0}_setting = 'on'\n", name))));
+  const path folder = timeline(1) / repository::configuration_folder_name;
+  ASSERT_TRUE(repository::keep_configuration(files, pgdata, folder));
+  for (const auto& one : check().damaged) FAIL() << one.file << ": " << one.problem;
+  const auto kept = repository::newest_configuration(files, {folder});
+  ASSERT_TRUE(kept) << kept.error().message;
+  ASSERT_EQ(kept->size(), repository::kept_configuration_files.size());
+  for (const path& name : files_in(folder, "")) {
+    flip_everywhere(name, uint64_t{1} << 30);
+    if (HasFatalFailure()) return;
+    flip(name, 3);
+    const auto read = repository::newest_configuration(files, {folder});
+    ASSERT_FALSE(read) << name;
+    EXPECT_EQ(read.error().code, errc::corrupt);
+    EXPECT_NE(read.error().message.find(name.string()), std::string::npos) << read.error().message;
+    flip(name, 3);
+  }
+  EXPECT_TRUE(repository::newest_configuration(files, {folder}));
 }
 
 // Each from a run of its own: what is taken in while a file is damaged may stay unknown.

@@ -150,11 +150,13 @@ TEST_F(damage, of_each_kind_of_file_is_found_by_check) {
       {zenith / "config.json", 9},
       {zenith / "refs" / "branches" / "other", 9},
       {zenith / "refs" / "tags" / "marked", 9},
+      {zenith / "computes" / "main" / "compute.json", 9},
+      {folder / "configuration" / "checksums", 9},
       {folder / "layers" / "base.image", 1000},
       {folder / "wal" / "000000010000000000000001", 0x600000 + 100}};
   for (const auto& one : fs::directory_iterator(folder / "layers"))
     if (one.path().extension() == ".delta") places.emplace_back(one.path(), 1000);
-  ASSERT_GT(places.size(), 5u) << "no delta layer";
+  ASSERT_GT(places.size(), 7u) << "no delta layer";
   for (const auto& [file, at] : places) flip_byte(file, at);
 
   const auto found = repository.run({"check"});
@@ -175,6 +177,23 @@ TEST_F(damage, of_each_kind_of_file_is_found_by_check) {
   EXPECT_EQ(repository.run_text({"check"}).exit_code, 1);
   for (const auto& [file, at] : places) flip_byte(file, at);
   EXPECT_EQ(repository.run({"check"}).exit_code, 0);
+}
+
+TEST_F(damage, of_the_kept_configuration_fails_servers_made_from_it) {
+  repository.run_ok({"start"});
+  repository.run_ok({"pg", "create", "main", "--start"});
+  repository.run_ok({"pg", "destroy", "main", "--force"});
+  const fs::path file = timeline_folder() / "configuration" / "postgresql.conf";
+  flip_byte(file, 100);
+  const auto report = nlohmann::json::parse(repository.run({"check"}).output);
+  ASSERT_EQ(report["damaged"].size(), 1u) << report.dump(1);
+  EXPECT_TRUE(report["damaged"][0]["file"].get<std::string>().ends_with("/postgresql.conf"));
+  expect_failure_that_names({"pg", "create", "main"}, file);
+  repository.run_ok({"branch", "child"});
+  expect_failure_that_names({"pg", "create", "child"}, file);
+  EXPECT_EQ(repository.run_ok({"lsn", "child"})["branch"], "child");
+  flip_byte(file, 100);
+  repository.run_ok({"pg", "create", "main", "--start"});
 }
 
 TEST_F(damage, garbage_on_the_sockets_ends_its_connection_alone) {
