@@ -137,6 +137,38 @@ void world::list_keys(const held_view& through, chance& by) {
             difference::kind::keys);
 }
 
+/// What lies before the window is refused with the earliest LSN that works, whatever is asked.
+void world::expect_refused(size_t i, chance& by) {
+  layers::layer_store& store = opened(i);
+  const lsn from = lines_[i].from;
+  const lsn begin = told_->timelines()[0].start;
+  if (store.has_manifest() && store.recorded().readable_from != from)
+    fail_with(fmt::format("timeline {} can be read from {}, expected {}", i,
+                          to_string(store.recorded().readable_from), to_string(from)));
+  if (from == begin) return;
+  const lsn at{by.between(begin.value(), from.value() - 1)};
+  const lsn end = told_->timelines()[i].end;
+  const layers::view seen(store.layers(end), from, end, cache_);
+  const auto refused = [&](const auto& read, const std::string& what) {
+    ++reads_;
+    if (!read && read.error().code == errc::out_of_range &&
+        read.error().message.find(to_string(from)) != std::string::npos)
+      return;
+    fail_with(fmt::format("timeline {}: {} as of {}, before {}: {}", i, what, to_string(at),
+                          to_string(from), read ? "it is not refused" : read.error().message));
+  };
+  const key k = by.of(told_->all_keys(i));
+  const relation_id relation{1663, 5, 16384};
+  page into;
+  if (k.kind != key_kind::relation_block && !k.is_all_blocks())
+    refused(seen.value(k, at), to_string(k));
+  refused(seen.relation(relation, fork_number::main, at), "a size");
+  refused(seen.read_page(relation, fork_number::main, 0, at, into), "a page");
+  refused(seen.shared_page(relation, fork_number::main, 0, at), "a shared page");
+  refused(seen.first_image(relation, fork_number::main, 0, at), "an image");
+  refused(seen.keys(key::control(), key::size({~0u, ~0u, ~0u}, fork_number::init), at), "keys");
+}
+
 /// An end before what is kept may be forgotten; what is answered then is no state that is kept.
 void world::find_times(size_t i, chance& by) {
   const auto all = opened(i).layers(told_->timelines()[i].end);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "storage/io/durable_file.hpp"
@@ -230,6 +231,20 @@ result<void> faulty_run::collect_garbage() {
   return {};
 }
 
+// What was given up is refused with the earliest that works.
+std::string faulty_run::answered_below(const repository::timeline_store& store) {
+  const lsn below = store.oldest() - 8;
+  if (below < made_.root().metadata.start || std::ranges::count(store.kept().points, below) != 0)
+    return "";
+  const auto seen = store.view_at(below);
+  if (!seen && seen.error().code == errc::out_of_range &&
+      seen.error().message.find("the earliest is " + to_string(store.oldest())) !=
+          std::string::npos)
+    return "";
+  return fmt::format("{}, before {}: {}", to_string(below), to_string(store.oldest()),
+                     seen ? "it is not refused" : seen.error().message);
+}
+
 std::string faulty_run::difference() {
   if (!names_->damaged().empty()) return names_->damaged().front().message;
   if (branch_acknowledged_ && !lines_[1].store) return "the branch is gone";
@@ -239,6 +254,7 @@ std::string faulty_run::difference() {
     if (store.end() < lines_[i].acknowledged)
       return fmt::format("timeline {} ends at {}, acknowledged was {}", i, to_string(store.end()),
                          to_string(lines_[i].acknowledged));
+    if (std::string found = answered_below(store); !found.empty()) return found;
     const auto seen = store.view();
     const lsn middle{(seen->from().value() + seen->until().value()) / 2};
     for (const lsn at : {seen->from(), middle, seen->until()})

@@ -62,6 +62,7 @@ class faulty_run {
   result<void> make_branch();
   result<void> give_up(double share);
   layers::retention keep(size_t line) const;
+  std::string answered_below(const repository::timeline_store& store);
 
   const made_cluster& made_;
   const path directory_ = "repository";

@@ -25,8 +25,10 @@ void world::take_step(uint64_t number) {
     for (uint64_t reads = by.between(1, 8); reads > 0; --reads) read_one(through, by);
   } else if (what < 500) {
     list_keys(look(i), by);
-  } else if (what < 520) {
+  } else if (what < 515) {
     find_times(i, by);
+  } else if (what < 520) {
+    expect_refused(i, by);
   } else if (what < 610) {
     freeze(i);
   } else if (what < 740) {
@@ -115,7 +117,14 @@ void world::go_on_merging(size_t i, chance& by) {
   layers::layer_store& store = opened(i);
   line& l = lines_[i];
   if (l.merge) return finish_merge(i, !by.one_in(8));
-  auto job = store.next_merge(retention_of(i), by.one_in(2));
+  layers::retention keep = retention_of(i);
+  if (by.one_in(6)) {
+    // As while a point is looked for: nobody knows then what will be needed.
+    keep = {};
+    expect(store.set_readable_from(keep.horizon), "keeping everything");
+    say("kept everything of ", i, " for one merge");
+  }
+  auto job = store.next_merge(keep, by.one_in(2));
   if (!job) fail_with("no merge can be found: " + job.error().message);
   if (!*job) return;
   l.merge = running<merge_job>{std::move(**job), std::nullopt};

@@ -95,6 +95,7 @@ class world {
   void compare(const held_view& through, const key& k, lsn at);
   void list_keys(const held_view& through, chance& by);
   void find_times(size_t i, chance& by);
+  void expect_refused(size_t i, chance& by);
 
   // Steps (steps.cpp).
   size_t any_line(uint64_t number, chance& by) const;
