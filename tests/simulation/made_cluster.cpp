@@ -200,11 +200,22 @@ layers::view made_cluster::view(size_t i) const {
   return {all, root().metadata.start, lines_[i].end()};
 }
 
-std::string made_cluster::difference(size_t i, const layers::view& found, lsn at) const {
+const made_cluster::state& made_cluster::state_at(size_t i, lsn at) const {
+  const auto known = states_.find({i, at});
+  if (known != states_.end()) return known->second;
   const layers::view expected = view(i);
-  for (const key& k : keys_) {
+  const key last = key::size({~0u, ~0u, ~0u}, fork_number::init);
+  state made{{}, expected.keys(key::control(), last, at)};
+  for (const key& k : keys_) made.values.push_back(expected.value(k, at));
+  return states_.emplace(std::pair(i, at), std::move(made)).first->second;
+}
+
+std::string made_cluster::difference(size_t i, const layers::view& found, lsn at) const {
+  const state& expected = state_at(i, at);
+  for (size_t n = 0; n < keys_.size(); ++n) {
+    const key& k = keys_[n];
     const auto a = found.value(k, at);
-    const auto b = expected.value(k, at);
+    const auto& b = expected.values[n];
     const auto is_missing = [](const error& e) {
       return e.code == errc::not_found || e.code == errc::out_of_range;
     };
@@ -213,12 +224,10 @@ std::string made_cluster::difference(size_t i, const layers::view& found, lsn at
     return fmt::format("{} as of {} differs: {}", to_string(k), to_string(at),
                        a ? "another value" : a.error().message);
   }
-  const key first = key::control();
   const key last = key::size({~0u, ~0u, ~0u}, fork_number::init);
-  const auto a = found.keys(first, last, at);
-  const auto b = expected.keys(first, last, at);
-  if (!a) return a.error().message;
-  return *a == *b ? "" : "other keys as of " + to_string(at);
+  const auto listed = found.keys(key::control(), last, at);
+  if (!listed) return listed.error().message;
+  return *listed == *expected.listed ? "" : "other keys as of " + to_string(at);
 }
 
 }  // namespace zenith::simulation

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "storage/layers/ingestor.hpp"
@@ -14,8 +16,8 @@
 
 namespace zenith::simulation {
 
-/// Never changes once it is made, so that runs that are cut off anywhere can be compared with it.
-/// The root's WAL crosses a segment; the branch leaves in the middle of it.
+/// For one thread. Never changes once it is made, so that runs that are cut off anywhere can be
+/// compared with it. The root's WAL crosses a segment; the branch leaves in the middle of it.
 class made_cluster {
  public:
   static constexpr uint32_t segment_size_bytes = 1 << 20;
@@ -57,11 +59,18 @@ class made_cluster {
  private:
   void add_line(size_t records, lsn start, lsn previous, pg_timeline number);
   void ingest(size_t line);
+  /// What the store in memory says of all keys, remembered: many runs ask for the same.
+  struct state {
+    std::vector<result<std::optional<bytes>>> values;  // of keys_
+    result<std::vector<key>> listed;
+  };
+  const state& state_at(size_t line, lsn at) const;
 
   std::shared_ptr<testing::map_layer> base_;
   std::vector<line> lines_;
   std::vector<std::shared_ptr<layers::memory_layer>> memory_;
   std::vector<key> keys_;
+  mutable std::map<std::pair<size_t, lsn>, state> states_;
 };
 
 }  // namespace zenith::simulation

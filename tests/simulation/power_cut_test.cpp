@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "tests/simulation/faulty_run.hpp"
-#include "tests/support/test_level.hpp"
 
 namespace zenith::simulation {
 namespace {
@@ -56,11 +55,9 @@ size_t run_until_fault(faulty_run& run, std::string& why) {
 
 class faults : public ::testing::Test {
  protected:
-  /// CI's share is every third operation, from a different one on for each kind of fault.
   template <class Act>
-  void at_operations(uint64_t first, const Act& act) {
-    const uint64_t each = testing::full_test_level() ? 1 : 3;
-    for (uint64_t n = first % each; n < operations(); n += each) {
+  void at_each_operation(const Act& act) {
+    for (uint64_t n = 0; n < operations(); ++n) {
       SCOPED_TRACE(fmt::format("operation {} of {}", n, operations()));
       act(n);
       if (HasFatalFailure()) return;
@@ -106,19 +103,19 @@ class faults : public ::testing::Test {
 };
 
 TEST_F(faults, a_power_cut_at_any_operation_loses_nothing_that_was_acknowledged) {
-  at_operations(0, [&](uint64_t n) { cut_power_at(n, false); });
+  at_each_operation([&](uint64_t n) { cut_power_at(n, false); });
 }
 
 TEST_F(faults, nor_does_one_that_keeps_some_of_what_was_not_synced) {
-  at_operations(1, [&](uint64_t n) { cut_power_at(n, true); });
+  at_each_operation([&](uint64_t n) { cut_power_at(n, true); });
 }
 
 TEST_F(faults, an_io_error_at_any_operation_is_told_and_the_timeline_goes_on) {
-  at_operations(2, [&](uint64_t n) { fail_at(n, fault::io_error); });
+  at_each_operation([&](uint64_t n) { fail_at(n, fault::io_error); });
 }
 
 TEST_F(faults, a_full_disk_at_any_operation_is_told_and_the_timeline_goes_on) {
-  at_operations(3, [&](uint64_t n) { fail_at(n, fault::no_space); });
+  at_each_operation([&](uint64_t n) { fail_at(n, fault::no_space); });
 }
 
 }  // namespace
