@@ -52,6 +52,46 @@ TEST(commands, init_start_write_branch_and_stop) {
   EXPECT_EQ(repository.server_process("main"), 0);
 }
 
+// A value that begins with a dash is a value; each level's files are read by a node of another.
+TEST(commands, config_takes_each_level_of_compression_and_merges_by_it) {
+  const zenith_repository repository;
+  repository.init({});
+  repository.run_ok({"start"});
+  repository.run_ok({"pg", "create", "main", "--start"});
+  repository.run_ok({"pg", "stop", "main"});
+  std::string expected;
+  for (const std::string level : {"-1", "0", "19"}) {
+    EXPECT_EQ(repository.run_ok({"config", "merge_compression_level", level})["value"], level);
+    EXPECT_EQ(repository.run_ok({"config", "merge_compression_level"})["value"], level);
+    repository.run_ok({"stop"});
+    repository.run_ok({"start"});
+    repository.run_ok({"pg", "start", "main"});
+    sql_session(repository.conninfo("main"))
+        .execute("create table \"t" + level +
+                 "\" as select md5(n::text) from generate_series(1, 3000) n");
+    expected += "t" + level + " ";
+    repository.run_ok({"pg", "stop", "main"});
+    repository.run_ok({"compact", "main"});
+    const auto report = repository.run_ok(
+        {"verify", "main",
+         (repository.zenith_directory() / "computes" / "main" / "pgdata").string()});
+    EXPECT_EQ(report["ok"], true) << level;
+    EXPECT_EQ(repository.run_ok({"check"})["damaged"].size(), 0u) << level;
+  }
+  for (const char* level : {"-8", "20", "x", "-"}) {
+    const auto refused = repository.run({"config", "merge_compression_level", level});
+    EXPECT_NE(refused.exit_code, 0) << level << ": " << refused.output;
+  }
+  EXPECT_EQ(repository.run_ok({"config", "merge_compression_level"})["value"], "19");
+  repository.run_ok({"branch", "child"});
+  repository.run_ok({"pg", "create", "child", "--start"});
+  EXPECT_EQ(
+      sql_session(repository.conninfo("child"))
+          .value("select string_agg(relname || ' ', '' order by oid) from pg_class where "
+                 "relname like 't%' and relkind = 'r' and relnamespace = 'public'::regnamespace"),
+      expected);
+}
+
 TEST(commands, what_root_makes_belongs_to_the_database_user) {
   if (geteuid() != 0) GTEST_SKIP() << "only root has another user's repository";
   const zenith_repository repository;
