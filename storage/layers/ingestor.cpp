@@ -42,6 +42,7 @@ void ingestor::continue_in(std::shared_ptr<memory_layer> layer,
   newest_ = newest_of(layer_, below, unknown_keys::passed_over);
   known_ = newest_of(layer_, below, unknown_keys::refused);
   below_ = std::move(below);
+  unread_forks_.clear();
   if (checker_) checker_->continue_in(layer_, newest_);
 }
 
@@ -83,8 +84,11 @@ void ingestor::poison_blocks() {
     if (block.page_key().is_all_blocks()) continue;
     put_record(block.page_key(), block.initialises() ? redo::record_effect::initialises
                                                      : redo::record_effect::changes);
-    const auto before = current_relation(block.relation, block.fork);
-    if (!before) continue;
+    auto before = current_relation(block.relation, block.fork);
+    if (!before) {
+      static_cast<void>(extend_unread(block.relation, block.fork, block.block + 1, before.error()));
+      continue;
+    }
     relation_state state = *before ? **before : relation_state::created(record_.start);
     if (state.extend(block.block + 1) || !*before)
       put_relation(block.relation, block.fork, std::move(state));
@@ -102,6 +106,9 @@ void ingestor::put_record(const key& k, redo::record_effect effect) {
                                      : layer_->add_record(record_.start, record_bytes_);
   layer_->put_record(k, record_.end, stored_, effect);
   remember_existence(k, true);
+  if (k.kind == key_kind::relation_size)
+    if (const auto unread = unread_forks_.find(k); unread != unread_forks_.end())
+      unread->second.blocks = 0;  // it may have been cut
 }
 
 void ingestor::put_value(const key& k, bytes value) {
@@ -133,6 +140,7 @@ void ingestor::put_relation(const relation_id& relation, fork_number fork,
   else
     layer_->put_absent(k, record_.end);
   relations_[k] = std::move(state);
+  unread_forks_.erase(k);
 }
 
 void ingestor::put_transaction_end(int64_t time_us) {
@@ -156,8 +164,9 @@ result<std::optional<bytes>> ingestor::current(const key& k) {
   known_value* const known = hot(k);
   if (known == nullptr) return newest_.value(k, lsn::max());
   if (!known->known) {
-    ZENITH_TRY_ASSIGN(auto value, newest_.value(k, lsn::max()));
-    *known = {true, std::move(value)};
+    auto value = newest_.value(k, lsn::max());
+    if (!value) return fail(errc::io, value.error().message);
+    *known = {true, std::move(*value)};
   }
   return known->value;
 }
@@ -166,6 +175,8 @@ result<std::optional<relation_state>> ingestor::current_relation(const relation_
                                                                  fork_number fork) {
   const key k = key::size(relation, fork);
   if (const auto known = relations_.find(k); known != relations_.end()) return known->second;
+  if (const auto unread = unread_forks_.find(k); unread != unread_forks_.end())
+    return tl::unexpected<error>(unread->second.why);
   if (relations_.size() >= relations_kept) {
     relations_.clear();
     recent_ = {};
@@ -192,6 +203,7 @@ const std::optional<relation_state>* ingestor::relation_at_hand(const relation_i
 void ingestor::forget_relation(const key& k) {
   recent(k.relation(), k.relation_fork()) = {};
   relations_.erase(k);
+  unread_forks_.erase(k);
 }
 
 void ingestor::remember_existence(const key& k, bool exists) {
@@ -201,9 +213,23 @@ void ingestor::remember_existence(const key& k, bool exists) {
 result<bool> ingestor::exists(const key& k) {
   if (k.kind != key_kind::slru_page) return newest_.exists(k, lsn::max());
   if (const auto known = slru_pages_.find(k); known != slru_pages_.end()) return known->second;
-  ZENITH_TRY_ASSIGN(const bool exists, newest_.exists(k, lsn::max()));
+  const auto found = newest_.exists(k, lsn::max());
+  if (!found && found.error().code == errc::io) return found;
+  // Who reads it learns why it cannot be read, or once it can that it was not there.
+  const bool exists = found.value_or(true);
   slru_pages_.emplace(k, exists);
   return exists;
+}
+
+result<bool> ingestor::extend_unread(const relation_id& relation, fork_number fork,
+                                     block_number blocks, const error& why) {
+  if (why.code == errc::io) return tl::unexpected<error>(why);
+  const key k = key::size(relation, fork);
+  if (unread_forks_.size() >= relations_kept) unread_forks_.clear();
+  if (blocks <= unread_forks_[k].blocks) return false;
+  put_record(k, redo::record_effect::changes);
+  unread_forks_[k] = {why, blocks};
+  return true;
 }
 
 result<std::vector<key>> ingestor::current_keys(const key& first, const key& last) {

@@ -23,6 +23,11 @@ namespace zenith::layers {
 /// each page that the record refers to gets the record as a change, which redo then refuses, so
 /// that these pages cannot be read from there until their next full image, and all others can. What
 /// else the record may have changed is unknown from there on: views refuse it.
+///
+/// A damaged or missing older layer does not count as that where only a fork's size or the
+/// existence of an SLRU page was asked of it. The record becomes a change of the size, of which a
+/// view makes one once the older layer can be read; an SLRU page is taken to be there. What copies
+/// of databases, truncated SLRUs and replication origins ask for is unknown for good.
 class ingestor final : private redo::change_sink {
  public:
   /// Told of each record that could not be ingested. Called by ingest().
@@ -39,8 +44,9 @@ class ingestor final : private redo::change_sink {
 
   /// Puts and publishes one record. Records come in order; each starts at or after the end of the
   /// one before it. Errors: invalid_argument where one does not (nothing is put then), corrupt
-  /// where the bytes are no record, io where what was there before could not be read: the record
-  /// is not published then, and this ingestor and its layer are of no further use.
+  /// where the bytes are no record, io where the disk failed, or where the counters or the control
+  /// data, which no later state does without, cannot be read from older layers: the record is not
+  /// published then, and this ingestor and its layer are of no further use.
   result<void> ingest(const wal::raw_record& raw);
 
   uint64_t records() const { return records_; }
@@ -69,6 +75,8 @@ class ingestor final : private redo::change_sink {
                                                         fork_number fork) override;
   result<std::vector<key>> current_keys(const key& first, const key& last) override;
   result<bool> exists(const key& k) override;
+  result<bool> extend_unread(const relation_id& relation, fork_number fork, block_number blocks,
+                             const error& why) override;
 
   /// After each put of something else than a relation's state.
   void remember_existence(const key& k, bool exists);
@@ -111,6 +119,12 @@ class ingestor final : private redo::change_sink {
   }
   std::array<recent_relation, recent_relations> recent_;
   std::unordered_map<key, bool> slru_pages_;  // whether they exist
+  // Forks whose size older layers do not tell.
+  struct unread_fork {
+    error why;
+    block_number blocks = 0;  // at least so many since
+  };
+  std::unordered_map<key, unread_fork> unread_forks_;
 };
 
 }  // namespace zenith::layers

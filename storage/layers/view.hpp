@@ -96,7 +96,9 @@ class view {
   result<void> check_known(const key& k, lsn at) const;
   result<std::optional<bytes>> value_at(const key& k, lsn at, unsigned depth) const;
   result<known_size> size_at(const key& k, lsn at, unsigned depth) const;
+  /// `state`: what the fork was before the history, where that does not say it.
   result<std::optional<relation_state>> size_of(const key& k, lsn at, const key_history& history,
+                                                std::optional<relation_state> state,
                                                 unsigned depth) const;
   result<void> block_at(const key& k, lsn at, page& into, unsigned depth) const;
   result<void> block_at(const key& k, lsn at, block_place& into, unsigned depth) const;

@@ -36,7 +36,9 @@ result<view::known_size> view::size_at(const key& k, lsn at, unsigned depth) con
     cached_.keep(k, *cached);
     return known_size(std::move(cached->data));
   }
-  ZENITH_TRY_ASSIGN(auto size, size_of(k, at, history, depth));
+  std::optional<relation_state> before;
+  if (cached && history.state == state_kind::open) before = cached->data->value;
+  ZENITH_TRY_ASSIGN(auto size, size_of(k, at, history, std::move(before), depth));
   if (!cached_.is_on()) return known_size(std::move(size));
   const size_entries::entry made{history.newest, at, cached_history::held(size)};
   cached_.keep(k, made);
@@ -45,18 +47,30 @@ result<view::known_size> view::size_at(const key& k, lsn at, unsigned depth) con
 
 result<std::optional<relation_state>> view::size_of(const key& k, lsn at,
                                                     const key_history& history,
+                                                    std::optional<relation_state> state,
                                                     unsigned depth) const {
-  if (!history.records.empty()) return failed(k, at, no_page(history));
   if (history.state == state_kind::copy) {
     if (depth == copy_depth_limit) return failed(k, at, too_deep(history));
     ZENITH_TRY_ASSIGN(const known_size source,
                       size_at(history.source, history.source_lsn, depth + 1));
-    return source.get();
+    state = source.get();
+  } else if (history.state == state_kind::value) {
+    auto decoded = relation_state::decode(history.value);
+    if (!decoded) return failed(k, at, decoded.error());
+    state = std::move(*decoded);
+  } else if (history.state == state_kind::absent) {
+    state.reset();
   }
-  if (history.state != state_kind::value) return std::nullopt;
-  auto state = relation_state::decode(history.value);
-  if (!state) return failed(k, at, state.error());
-  return std::move(*state);
+  if (history.records.empty()) return state;
+  // These were ingested while what lay below could not be read.
+  pg::record record;
+  for (auto one = history.records.rbegin(); one != history.records.rend(); ++one) {
+    if (auto decoded = pg::decode_record(one->bytes, one->start, one->end, record); !decoded)
+      return failed(k, at, decoded.error());
+    auto extended = redo::extend_fork(record, k.relation(), k.relation_fork(), state);
+    if (!extended) return failed(k, at, extended.error());
+  }
+  return state;
 }
 
 result<void> view::read_page(const relation_id& relation, fork_number fork, block_number block,

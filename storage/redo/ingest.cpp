@@ -6,7 +6,9 @@
 #include <tuple>
 
 #include "storage/redo/counters.hpp"
+#include "storage/redo/fork_changes.hpp"
 #include "storage/redo/resource_managers.hpp"
+#include "storage/redo/visibility.hpp"
 
 #include "storage/postgres/pg_headers.hpp"
 extern "C" {
@@ -53,6 +55,13 @@ bool same_fork(const pg::block_reference& a, const pg::block_reference& b) {
   return a.fork == b.fork && a.relation == b.relation;
 }
 
+bool extend(const pg::record& record, block_number blocks, std::optional<relation_state>& state) {
+  const bool existed = state.has_value();
+  // Created before the record's end, since versions up to the creation do not count.
+  if (!existed) state = relation_state::created(record.start);
+  return state->extend(blocks) || !existed;
+}
+
 /// Makes the fork of blocks[first] as long as this record's references to it need, once for all of
 /// them (XLogReadBufferExtended extends, and creates what does not exist).
 result<void> grow_fork(const pg::record& record, size_t first, change_sink& sink) {
@@ -70,10 +79,12 @@ result<void> grow_fork(const pg::record& record, size_t first, change_sink& sink
   const auto& [relation, fork] = std::tie(blocks[first].relation, blocks[first].fork);
   const auto* const known = sink.relation_at_hand(relation, fork);
   if (known != nullptr && *known && (*known)->blocks() > last) return {};
-  ZENITH_TRY_ASSIGN(auto state, sink.current_relation(relation, fork));
-  const bool existed = state.has_value();
-  if (!existed) state = relation_state::created(record.start);
-  if (state->extend(last + 1) || !existed) sink.put_relation(relation, fork, std::move(state));
+  auto state = sink.current_relation(relation, fork);
+  if (!state) {
+    ZENITH_TRY(sink.extend_unread(relation, fork, last + 1, state.error()));
+    return {};
+  }
+  if (extend(record, last + 1, *state)) sink.put_relation(relation, fork, std::move(*state));
   return {};
 }
 
@@ -89,6 +100,25 @@ result<void> put_blocks(const pg::record& record, change_sink& sink) {
 }
 
 }  // namespace
+
+result<bool> extend_fork(const pg::record& record, const relation_id& relation, fork_number fork,
+                         std::optional<relation_state>& state) {
+  bool changed = false;
+  for (const pg::block_reference& block : record.blocks())
+    if (block.relation == relation && block.fork == fork && block.block != InvalidBlockNumber)
+      changed |= extend(record, block.block + 1, state);
+  if (record.rmgr == pg::resource_manager::storage)
+    return change_fork_by_storage(record, relation, fork, state);
+  const bool is_of_heap =
+      record.rmgr == pg::resource_manager::heap || record.rmgr == pg::resource_manager::heap2;
+  if (fork != fork_number::vm || !is_of_heap) return changed;
+  ZENITH_TRY_ASSIGN(const auto cleared, visibility_cleared_by(record));
+  if (cleared.relation != relation) return changed;
+  for (uint8_t i = 0; i < cleared.count; ++i)
+    changed |=
+        extend(record, visibility_position_of(cleared.entries[i].heap_block).map_block + 1, state);
+  return changed;
+}
 
 result<void> ingest(const pg::record& record, change_sink& sink) {
   const auto ingest_rest = ingest_functions[static_cast<size_t>(record.rmgr)];

@@ -22,6 +22,12 @@ namespace zenith::redo {
 /// Never reads or writes outside the page or the record, whatever bytes they hold.
 result<void> apply(const pg::record& record, const key& k, page& p);
 
+/// Makes a fork's state what it is after a record that refers to blocks of it, or clears bits in
+/// its visibility map: longer where they lie past its end, made where it does not exist, as
+/// XLogReadBufferExtended does. Gives whether it changed. Error: corrupt.
+result<bool> extend_fork(const pg::record& record, const relation_id& relation, fork_number fork,
+                         std::optional<relation_state>& state);
+
 enum class record_effect {
   changes,      ///< the new value is a function of the old one and the record
   initialises,  ///< the new value is a function of the record alone
@@ -60,6 +66,13 @@ class change_sink {
   virtual const std::optional<bytes>* at_hand(const key&) { return nullptr; }
   virtual const std::optional<relation_state>* relation_at_hand(const relation_id&, fork_number) {
     return nullptr;
+  }
+  /// A fork whose state could not be read, and why: this record makes it so many blocks long, where
+  /// it is not longer; what that comes to is told when it is read (extend_fork). Gives whether it
+  /// may have been shorter. Error: `why`, where the sink does not go on without the state.
+  virtual result<bool> extend_unread(const relation_id&, fork_number, block_number /*blocks*/,
+                                     const error& why) {
+    return tl::unexpected<error>(why);
   }
   /// The keys that exist now, from first to last, both included. Not for relation blocks. An error
   /// where a record that was not understood may have made or dropped some of them.

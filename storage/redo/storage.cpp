@@ -5,6 +5,7 @@
 
 #include "storage/postgres/free_space_map.hpp"
 #include "storage/postgres/page_items.hpp"
+#include "storage/redo/fork_changes.hpp"
 #include "storage/redo/record_parts.hpp"
 #include "storage/redo/resource_managers.hpp"
 
@@ -53,16 +54,35 @@ result<xl_smgr_truncate> parse_truncate(const pg::record& record) {
   return read_main<xl_smgr_truncate>(record);
 }
 
+/// Of a fork whose state could not be read the record is told itself, for who can read it later
+/// (extend_fork).
+result<void> change_unread(change_sink& sink, const relation_id& relation, fork_number fork,
+                           const error& why) {
+  if (why.code == errc::io) return tl::unexpected<error>(why);
+  sink.put_record(key::size(relation, fork), record_effect::changes);
+  return {};
+}
+
+bool cut(const pg::record& record, block_number blocks, std::optional<relation_state>& state) {
+  if (!state || state->blocks() <= blocks) return false;
+  state->truncate(blocks, record.end);
+  return true;
+}
+
 /// Cuts a fork; a fork that does not exist or is shorter stays as it is.
 result<void> cut_fork(const pg::record& record, change_sink& sink, const relation_id& relation,
                       fork_number fork, kept_map kept) {
-  ZENITH_TRY_ASSIGN(auto state, sink.current_relation(relation, fork));
+  auto known = sink.current_relation(relation, fork);
+  if (!known) {
+    if (kept.clears_last)
+      sink.put_record(key::block(relation, fork, kept.blocks - 1), record_effect::changes);
+    return change_unread(sink, relation, fork, known.error());
+  }
+  auto& state = *known;
   if (!state) return {};
   if (kept.clears_last && state->blocks() >= kept.blocks)
     sink.put_record(key::block(relation, fork, kept.blocks - 1), record_effect::changes);
-  if (state->blocks() <= kept.blocks) return {};
-  state->truncate(kept.blocks, record.end);
-  sink.put_relation(relation, fork, *state);
+  if (cut(record, kept.blocks, state)) sink.put_relation(relation, fork, *state);
   return {};
 }
 
@@ -71,8 +91,10 @@ result<void> cut_fork(const pg::record& record, change_sink& sink, const relatio
 result<void> ingest_truncate(const pg::record& record, change_sink& sink) {
   ZENITH_TRY_ASSIGN(const auto truncate, parse_truncate(record));
   const relation_id relation = to_relation_id(truncate.rnode);
-  ZENITH_TRY_ASSIGN(const auto main, sink.current_relation(relation, fork_number::main));
+  const auto main = sink.current_relation(relation, fork_number::main);
   if (!main) {
+    ZENITH_TRY(change_unread(sink, relation, fork_number::main, main.error()));
+  } else if (!*main) {
     sink.put_relation(relation, fork_number::main, relation_state::created(record.end));
   } else if ((truncate.flags & SMGR_TRUNCATE_HEAP) != 0) {
     ZENITH_TRY(cut_fork(record, sink, relation, fork_number::main, {truncate.blkno, false}));
@@ -92,8 +114,9 @@ result<void> ingest_create(const pg::record& record, change_sink& sink) {
     return fail(errc::corrupt, fmt::format("there is no fork {}", number));
   const relation_id relation = to_relation_id(create.rnode);
   const auto fork = static_cast<fork_number>(number);
-  ZENITH_TRY_ASSIGN(const auto state, sink.current_relation(relation, fork));
-  if (!state) sink.put_relation(relation, fork, relation_state::created(record.end));
+  const auto state = sink.current_relation(relation, fork);
+  if (!state) return change_unread(sink, relation, fork, state.error());
+  if (!*state) sink.put_relation(relation, fork, relation_state::created(record.end));
   return {};
 }
 
@@ -110,6 +133,38 @@ void clear_vm_tail(page& p, block_number heap_blocks) {
 }
 
 }  // namespace
+
+result<bool> change_fork_by_storage(const pg::record& record, const relation_id& relation,
+                                    fork_number fork, std::optional<relation_state>& state) {
+  if (record.opcode() == XLOG_SMGR_CREATE) {
+    ZENITH_TRY_ASSIGN(const auto create, read_main<xl_smgr_create>(record));
+    const auto number = load<int32_t>(record.main_data.data() + offsetof(xl_smgr_create, forkNum));
+    const bool is_this =
+        to_relation_id(create.rnode) == relation && number == static_cast<int32_t>(fork);
+    if (!is_this || state) return false;
+    state = relation_state::created(record.end);
+    return true;
+  }
+  if (record.opcode() != XLOG_SMGR_TRUNCATE) return false;
+  ZENITH_TRY_ASSIGN(const auto truncate, parse_truncate(record));
+  if (to_relation_id(truncate.rnode) != relation) return false;
+  switch (fork) {
+    case fork_number::main:
+      if (!state) {
+        state = relation_state::created(record.end);
+        return true;
+      }
+      return (truncate.flags & SMGR_TRUNCATE_HEAP) != 0 && cut(record, truncate.blkno, state);
+    case fork_number::fsm:
+      return (truncate.flags & SMGR_TRUNCATE_FSM) != 0 &&
+             cut(record, kept_fsm(truncate.blkno).blocks, state);
+    case fork_number::vm:
+      return (truncate.flags & SMGR_TRUNCATE_VM) != 0 &&
+             cut(record, kept_vm(truncate.blkno).blocks, state);
+    default:
+      return false;
+  }
+}
 
 result<void> ingest_storage(const pg::record& record, change_sink& sink) {
   switch (record.opcode()) {

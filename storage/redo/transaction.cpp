@@ -59,8 +59,10 @@ result<void> drop_relations(const transaction_end& end, change_sink& sink) {
   for (size_t i = 0; i < end.dropped.size(); ++i) {
     const relation_id relation = end.dropped[i];
     for (const fork_number fork : all_forks) {
-      ZENITH_TRY_ASSIGN(const auto state, sink.current_relation(relation, fork));
-      if (state) sink.put_relation(relation, fork, std::nullopt);
+      const auto state = sink.current_relation(relation, fork);
+      if (!state && state.error().code == errc::io) return tl::unexpected<error>(state.error());
+      // Whatever it was that cannot be read is gone.
+      if (!state || *state) sink.put_relation(relation, fork, std::nullopt);
     }
   }
   return {};

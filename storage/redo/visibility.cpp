@@ -102,10 +102,35 @@ result<cleared_visibility> visibility_cleared_by(const pg::record& record) {
                                                     : cleared_by_heap(record);
 }
 
+namespace {
+
+/// Of a map whose size could not be read: what extends it tells by its size before which pages it
+/// makes, and a page that was not there is cleared as one of zeros.
+result<void> put_unread_map(const cleared_visibility& cleared, const error& why,
+                            change_sink& sink) {
+  for (uint8_t i = 0; i < cleared.count; ++i) {
+    const auto map_block = visibility_position_of(cleared.entries[i].heap_block).map_block;
+    if (i == 1 && map_block == visibility_position_of(cleared.entries[0].heap_block).map_block)
+      continue;
+    ZENITH_TRY_ASSIGN(const bool may_extend,
+                      sink.extend_unread(cleared.relation, fork_number::vm, map_block + 1, why));
+    if (may_extend)
+      sink.put_record(key::all_blocks(cleared.relation, fork_number::vm),
+                      record_effect::initialises);
+    sink.put_record(key::block(cleared.relation, fork_number::vm, map_block),
+                    record_effect::changes);
+  }
+  return {};
+}
+
+}  // namespace
+
 result<void> ingest_cleared_visibility(const pg::record& record, change_sink& sink) {
   ZENITH_TRY_ASSIGN(const auto cleared, visibility_cleared_by(record));
   if (cleared.count == 0) return {};
-  ZENITH_TRY_ASSIGN(auto state, sink.current_relation(cleared.relation, fork_number::vm));
+  auto known = sink.current_relation(cleared.relation, fork_number::vm);
+  if (!known) return put_unread_map(cleared, known.error(), sink);
+  std::optional<relation_state> state = std::move(*known);
   const bool absent = !state.has_value();
   // Created before the record's end, since versions up to the creation do not count.
   if (absent) state = relation_state::created(record.start);
