@@ -22,9 +22,9 @@ namespace zenith::redo {
 /// Never reads or writes outside the page or the record, whatever bytes they hold.
 result<void> apply(const pg::record& record, const key& k, page& p);
 
-/// Makes a fork's state what it is after a record that refers to blocks of it, or clears bits in
-/// its visibility map: longer where they lie past its end, made where it does not exist, as
-/// XLogReadBufferExtended does. Gives whether it changed. Error: corrupt.
+/// Makes a fork's state what it is after a record that refers to blocks of it, clears bits in its
+/// visibility map, creates it or truncates it: longer where blocks lie past its end, made where it
+/// does not exist, as XLogReadBufferExtended does. Gives whether it changed. Error: corrupt.
 result<bool> extend_fork(const pg::record& record, const relation_id& relation, fork_number fork,
                          std::optional<relation_state>& state);
 
