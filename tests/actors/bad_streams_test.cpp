@@ -111,6 +111,7 @@ TEST_F(bad_streams, are_none_where_a_record_is_larger_than_all_that_may_be_unsyn
   server.play(std::move(whole));
   receiver_parameters how;
   how.unsynced_max_bytes = 500;
+  how.chunk_size_max_bytes = 1;  // each piece is passed on by itself
   follow(how);
   expect_readable(made.end());
   EXPECT_EQ(told.text(), "\n");  // it streams, and had no problem
