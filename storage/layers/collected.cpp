@@ -2,6 +2,7 @@
 #include "storage/layers/collected.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "storage/layers/layer_writes.hpp"
 
@@ -29,6 +30,58 @@ double collectable(const layer_slice& slice, const retention& keep) {
       static_cast<double>(file.entries - file.keys) / static_cast<double>(file.entries);
   return repeated * static_cast<double>(end - begin) /
          static_cast<double>(slice.reaches() - file.after);
+}
+
+std::vector<collectable_file> collectable_files(const layer_map& map, const retention& keep,
+                                                timeline_id owner) {
+  // A file goes once none of its slices counts any more; they are taken for equally large.
+  struct sums {
+    double going = 0;
+    size_t slices = 0;
+    uint64_t size_bytes = 0;
+  };
+  std::map<layer_name, sums> files;
+  for (const layer_level& level : map.levels()) {
+    for (const layer_slice& slice : level) {
+      if (slice.file.name.timeline != owner) continue;
+      sums& file = files[slice.file.name];
+      const double part = collectable(slice, keep);
+      if (part >= collectable_min) file.going += part;
+      ++file.slices;
+      file.size_bytes = slice.file.size_bytes;
+    }
+  }
+  std::vector<collectable_file> found;
+  for (const auto& [name, file] : files) {
+    const double bytes =
+        static_cast<double>(file.size_bytes) * file.going / static_cast<double>(file.slices);
+    if (file.going > 0) found.push_back({name, static_cast<uint64_t>(bytes)});
+  }
+  return found;
+}
+
+std::optional<lsn> next_collectable(const layer_map& map, const retention& keep, lsn limit,
+                                    timeline_id owner) {
+  std::optional<lsn> next;
+  retention tried = keep;
+  const auto is_worth = [&](const layer_slice& slice, lsn horizon) {
+    tried.horizon = horizon;
+    return collectable(slice, tried) >= collectable_min;
+  };
+  for (const layer_level& level : map.levels()) {
+    for (const layer_slice& slice : level) {
+      if (slice.file.name.timeline != owner || is_worth(slice, keep.horizon)) continue;
+      lsn low = keep.horizon;
+      lsn high = next ? std::min(*next, limit) : limit;
+      if (high <= low || !is_worth(slice, high)) continue;
+      while (high - low > 1) {
+        const lsn middle = low + (high - low) / 2;
+        (is_worth(slice, middle) ? high : low) = middle;
+      }
+      next = high;
+    }
+  }
+  return next;
 }
 
 void note_retention(layer_file_info& output, const retention& keep,

@@ -10,8 +10,6 @@
 namespace zenith::layers {
 namespace {
 
-/// Less of a slice than this part is not worth writing it again.
-constexpr double collectable_min = 0.1;
 
 bool is_whole(const layer_slice& slice) {
   return slice.first == slice.file.first_key && slice.last == slice.file.last_key;

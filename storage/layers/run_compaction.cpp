@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 #include <optional>
 #include <utility>
 
+#include "storage/layers/collected.hpp"
 #include "storage/layers/delta_layer.hpp"
 #include "storage/layers/key_merger.hpp"
 #include "storage/layers/layer_map_checks.hpp"
