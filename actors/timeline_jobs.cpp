@@ -105,9 +105,7 @@ void run_merge(timeline_pointer self) {
 }  // namespace
 
 result<void> keep_states(repository::timeline_store& store, const kept_states& kept) {
-  ZENITH_TRY_ASSIGN(lsn horizon, store.horizon(kept.window, actors::now()));
-  // What was let go under a shorter window does not come back: points before it stay named.
-  if (horizon.is_valid()) horizon = std::max(horizon, store.oldest());
+  ZENITH_TRY_ASSIGN(const lsn horizon, store.horizon(kept.window, actors::now()));
   return store.retain(kept.needed->retention_of(store.metadata().id, horizon), kept.needed);
 }
 

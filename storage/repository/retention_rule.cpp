@@ -3,12 +3,34 @@
 
 #include <algorithm>
 
+#include "storage/layers/transaction_times.hpp"
+
 namespace zenith::repository {
 
 lsn horizon_of(const retention_window& window, lsn by_time, lsn end) {
   if (window.keeps_everything()) return {};
   const lsn by_bytes = window.wal_bytes < end.value() ? end - window.wal_bytes : lsn{};
   return std::min({by_time, by_bytes, end});
+}
+
+result<lsn> window_begin(const known_history& history, const retention_window& window,
+                         timestamp now) {
+  if (window.keeps_everything()) return lsn{};
+  lsn by_time = history.end;
+  if (window.time_us > 0) {
+    const int64_t known_us = now.microseconds() - history.since.microseconds();
+    if (known_us < 0 || window.time_us > static_cast<uint64_t>(known_us)) return lsn{};
+    const int64_t begin = now.microseconds() - static_cast<int64_t>(window.time_us);
+    ZENITH_TRY_ASSIGN(const auto later, layers::first_later_than(history.layers, begin));
+    if (later) by_time = later->start;
+  }
+  return horizon_of(window, by_time, history.end);
+}
+
+result<lsn> horizon_in(const known_history& history, const retention_window& window,
+                       timestamp now) {
+  ZENITH_TRY_ASSIGN(const lsn begin, window_begin(history, window, now));
+  return begin.is_valid() ? std::max(begin, history.oldest) : begin;
 }
 
 needed_states::needed_states(std::span<const timeline_metadata> timelines,

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "storage/layers/transaction_times.hpp"
 #include "storage/repository/timeline_store.hpp"
 
 namespace zenith::repository {
@@ -80,16 +79,8 @@ result<void> timeline_store::retain(layers::retention keep,
 }
 
 result<lsn> timeline_store::horizon(const retention_window& window, timestamp now) const {
-  if (window.keeps_everything()) return lsn{};
-  lsn by_time = end();
-  if (window.time_us > 0) {
-    const int64_t known_us = now.microseconds() - since_.microseconds();
-    if (known_us < 0 || window.time_us > static_cast<uint64_t>(known_us)) return lsn{};
-    const int64_t begin = now.microseconds() - static_cast<int64_t>(window.time_us);
-    ZENITH_TRY_ASSIGN(const auto later, layers::first_later_than(layers_->layers(end()), begin));
-    if (later) by_time = later->start;
-  }
-  return horizon_of(window, by_time, end());
+  const auto layers = layers_->layers(end());
+  return horizon_in({layers, end(), oldest_, since_}, window, now);
 }
 
 }  // namespace zenith::repository

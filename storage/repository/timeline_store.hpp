@@ -141,9 +141,7 @@ class timeline_store {
   result<void> retain(layers::retention keep, std::shared_ptr<const needed_states> needed = {});
   /// What merges keep.
   const layers::retention& kept() const { return keep_; }
-  /// Where the window begins: 0/0 where everything is kept, also because it is longer than what
-  /// is known. States that no transaction's end tells apart count as of one time. Errors: of
-  /// reading layers.
+  /// horizon_in() for this history.
   result<lsn> horizon(const retention_window& window, timestamp now) const;
 
   struct wal_trim {
@@ -190,7 +188,6 @@ class timeline_store {
   result<point_found> find_without_wal(lsn at, const error& why) const;
   result<point_found> find_time(timestamp time, timestamp now) const;
   result<void> check_kept(lsn at) const;
-  result<lsn> first_unremembered() const;
   result<wal_keep> wal_kept_by(const retention_window& window, timestamp now) const;
   std::vector<pg_timeline_start> history_until(lsn at) const;
   wal::wal_identity identity() const;

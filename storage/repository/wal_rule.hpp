@@ -5,6 +5,7 @@
 
 #include "storage/base/lsn.hpp"
 #include "storage/repository/retention_rule.hpp"
+#include "storage/wal/wal_source.hpp"
 
 namespace zenith::repository {
 
@@ -25,5 +26,18 @@ struct wal_keep {
 
 /// The oldest of all that is needed.
 wal_keep wal_to_keep(const wal_needs& needs);
+
+/// A timeline's own WAL, open or as its files lie there.
+struct kept_wal {
+  const wal::wal_source& wal;  ///< begins where it is kept from
+  wal::wal_identity identity;
+  lsn last_written_record;  ///< as in wal_needs
+  lsn last_record;
+};
+/// What of it is needed, by a window for WAL and by names; `needed`: null where that is not known,
+/// so that all is kept. Errors: of reading layers and WAL.
+result<wal_keep> needed_wal(const kept_wal& own, const known_history& history,
+                            const retention_window& window, const timeline_id& id,
+                            const needed_states* needed, timestamp now);
 
 }  // namespace zenith::repository

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "storage/io/durable_file.hpp"
+#include "storage/layers/memory_layer.hpp"
 #include "tests/support/memory_file_system.hpp"
 
 namespace zenith::repository {
@@ -52,6 +53,48 @@ TEST(horizon, is_none_where_a_window_has_no_limit_or_is_longer_than_the_history)
   EXPECT_EQ(horizon_of({.time_us = unlimited, .wal_bytes = 1}, lsn{500}, lsn{1000}), lsn{});
   EXPECT_EQ(horizon_of({.time_us = 1, .wal_bytes = unlimited}, lsn{500}, lsn{1000}), lsn{});
   EXPECT_EQ(horizon_of({.time_us = 1, .wal_bytes = 5000}, lsn{500}, lsn{1000}), lsn{});
+}
+
+// Transactions end at 208 (time 1000), 308 (2000) and 408 (3000); the history ends at 500.
+class laid_over_a_history : public ::testing::Test {
+ protected:
+  laid_over_a_history() {
+    layer_->put_transaction_end(1000, lsn{200}, lsn{208});
+    layer_->put_transaction_end(2000, lsn{300}, lsn{308});
+    layer_->put_transaction_end(3000, lsn{400}, lsn{408});
+    layer_->publish(lsn{500});
+  }
+  lsn begin(const retention_window& window, int64_t now) const {
+    return window_begin(history(), window, timestamp{now}).value();
+  }
+  lsn horizon(const retention_window& window, int64_t now) const {
+    return horizon_in(history(), window, timestamp{now}).value();
+  }
+  known_history history() const { return {layers_, lsn{500}, oldest_, timestamp{100}}; }
+
+  std::shared_ptr<layers::memory_layer> layer_ = std::make_shared<layers::memory_layer>(lsn{100});
+  std::vector<layers::layer_reference> layers_{{layer_, lsn{500}}};
+  lsn oldest_{100};
+};
+
+TEST_F(laid_over_a_history, a_window_by_time_moves_on_as_time_passes) {
+  const retention_window window{.time_us = 500, .wal_bytes = 0};
+  EXPECT_EQ(begin(window, 599), lsn{});  // longer than what is known
+  EXPECT_EQ(begin(window, 600), lsn{200});
+  EXPECT_EQ(begin(window, 1499), lsn{200});
+  EXPECT_EQ(begin(window, 1500), lsn{300});
+  EXPECT_EQ(begin(window, 3499), lsn{400});
+  EXPECT_EQ(begin(window, 3500), lsn{500});
+  EXPECT_EQ(begin({.time_us = 500, .wal_bytes = 350}, 3500), lsn{150});
+}
+
+TEST_F(laid_over_a_history, a_longer_window_brings_nothing_back) {
+  oldest_ = lsn{300};
+  EXPECT_EQ(begin({.time_us = 2600, .wal_bytes = 0}, 3500), lsn{200});
+  EXPECT_EQ(horizon({.time_us = 2600, .wal_bytes = 0}, 3500), lsn{300});
+  EXPECT_EQ(horizon({.time_us = 500, .wal_bytes = 0}, 3500), lsn{500});
+  // Nothing more goes then; that needs no horizon.
+  EXPECT_EQ(horizon({.time_us = unlimited, .wal_bytes = 0}, 3500), lsn{});
 }
 
 TEST(needed_states, a_parent_keeps_what_its_children_start_from) {
@@ -137,8 +180,8 @@ TEST_F(needed_by_a_repository, are_tags_and_where_computes_start) {
   compute.at = lsn{170};
   compute.port = 5555;
   must(names.write_compute(compute));
-  const std::vector<needed_point> leases{{{id_of(1), lsn{160}}}};
-  const auto kept = needed_states::of(names, leases).retention_of(id_of(1), lsn{1000});
+  const std::vector<needed_point> more{{{id_of(1), lsn{160}}}};
+  const auto kept = needed_states::of(names, more).retention_of(id_of(1), lsn{1000});
   EXPECT_EQ(kept.points, lsns({150, 160, 170, 300}));
 }
 

@@ -106,17 +106,6 @@ TEST_F(wal_window, keeps_what_it_is_asked_to_keep) {
   EXPECT_EQ(trimmed.bytes_kept, store_->end() - kept_from());
 }
 
-TEST_F(wal_window, says_what_would_go_and_removes_nothing) {
-  testing::settle(*store_);
-  const size_t before = segments();
-  const auto said = must(store_->removable_wal(nothing, now));
-  EXPECT_EQ(segments(), before);
-  const auto done = must(store_->trim_wal(nothing, now));
-  EXPECT_EQ(said.files, done.files);
-  EXPECT_EQ(said.bytes_kept, done.bytes_kept);
-  EXPECT_EQ(said.why, done.why);
-}
-
 TEST_F(wal_window, a_timeline_without_its_old_wal_opens_reads_and_goes_on) {
   const lsn middle = judge_.end_at_or_before(judge_.scenario().start +
                                              (judge_.scenario().end - judge_.scenario().start) / 2);
