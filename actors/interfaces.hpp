@@ -54,8 +54,6 @@ struct kept_states {
 using kept_states_ptr = std::shared_ptr<const kept_states>;
 
 using wal_trim_ptr = std::shared_ptr<const repository::timeline_store::wal_trim>;
-/// Whether WAL that nobody needs goes, or is only told of.
-enum class trimming : uint8_t { remove, report };
 
 /// By timeline, of those that are open.
 using unsettled_ptr = std::shared_ptr<const std::map<timeline_id, uint64_t>>;
@@ -91,7 +89,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::point_found)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::layer_job_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::kept_states_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::wal_trim_ptr)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::trimming)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::unsettled_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::urgency)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(zenith::actors::merge_goal)
@@ -122,6 +119,7 @@ using tick_atom = caf::atom_constant<caf::atom("tick")>;
 using tend_atom = caf::atom_constant<caf::atom("tend")>;
 using keep_atom = caf::atom_constant<caf::atom("keep")>;
 using collect_atom = caf::atom_constant<caf::atom("collect")>;
+using more_atom = caf::atom_constant<caf::atom("more")>;
 using leave_atom = caf::atom_constant<caf::atom("leave")>;
 using run_atom = caf::atom_constant<caf::atom("run")>;
 using grow_atom = caf::atom_constant<caf::atom("grow")>;
@@ -164,11 +162,14 @@ using timeline_actor = caf::typed_actor<
     caf::replies_to<settle_atom, lsn, urgency>::with<branch_base_ptr>,
     // Writes what is in memory and merges until nothing is left to do.
     caf::replies_to<merge_atom, merge_goal>::with<timeline_status>,
-    // Removes WAL that is not to be kept, or says what would go.
-    caf::replies_to<trim_atom, kept_states_ptr, trimming>::with<wal_trim_ptr>,
+    // Removes WAL that is not to be kept.
+    caf::replies_to<trim_atom, kept_states_ptr>::with<wal_trim_ptr>,
     // The lowest number of its files that may come to count although its manifest does not name
     // them (layer_store::unsettled_from).
     caf::replies_to<unsettled_atom>::with<uint64_t>,
+    // Ends where nobody but who collects has used it since it was opened. Answers true once it
+    // has ended; false where it stays; an error where it cannot be written, and so not end.
+    caf::replies_to<leave_atom>::with<bool>,
     // Makes all durable and ends, once no job works for it any more.
     caf::replies_to<close_atom, closing>::with<lsn>,
     // INTERNAL: looks whether its layers are to be frozen, written or merged.
@@ -238,6 +239,8 @@ using supervisor_actor = control_actor::extend<
     caf::reacts_to<merge_atom>,
     // INTERNAL: it is time to collect; to sweep; to let untouched timelines go that nobody uses.
     caf::reacts_to<collect_atom>, caf::reacts_to<sweep_atom>, caf::reacts_to<tick_atom>,
+    // INTERNAL: collects what the last round had no room for.
+    caf::reacts_to<more_atom>,
     // INTERNAL: restarts what is to be restarted.
     caf::reacts_to<watch_atom>>;
 

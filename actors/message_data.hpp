@@ -142,6 +142,8 @@ struct gc_reply {
   uint64_t kept_wal_bytes = 0;
   std::vector<std::string> removed;  ///< the first ones, by name
   std::vector<std::string> kept;     ///< one line a timeline that has layers
+  /// Of what is only told: bytes of layer files that merges would free beside that, about.
+  uint64_t estimated_bytes = 0;
 };
 
 struct export_reply {

@@ -88,7 +88,8 @@ typename Inspector::result_type inspect(Inspector& f, verify_reply& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, gc_reply& x) {
   return f(caf::meta::type_name("gc_reply"), x.removed_files, x.removed_bytes, x.kept_bytes,
-           x.removed_wal_files, x.removed_wal_bytes, x.kept_wal_bytes, x.removed, x.kept);
+           x.removed_wal_files, x.removed_wal_bytes, x.kept_wal_bytes, x.removed, x.kept,
+           x.estimated_bytes);
 }
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, export_reply& x) {

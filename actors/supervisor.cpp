@@ -99,6 +99,7 @@ supervisor::behavior_type supervisor::make_behavior() {
         collect_in_background();
         schedule_collection();
       },
+      [this](more_atom) { collect_in_background(); },
       [this](tick_atom) {
         for (const auto& [id, entry] : timelines_)
           if (entry.is_untouched) anon_send(entry.actor, tick_atom::value);
@@ -113,6 +114,7 @@ void supervisor::on_exit() {
     send_exit(entry.actor, caf::exit_reason::user_shutdown);
   }
   for (auto& [id, entry] : timelines_) send_exit(entry.actor, caf::exit_reason::user_shutdown);
+  send_exit(background_, caf::exit_reason::user_shutdown);
   computes_.clear();
   timelines_.clear();
 }

@@ -13,6 +13,7 @@
 #include "actors/background.hpp"
 #include "actors/compute.hpp"
 #include "actors/interfaces.hpp"
+#include "actors/survey.hpp"
 #include "actors/sweep.hpp"
 #include "actors/timeline_layers.hpp"
 #include "actors/untouched_timeline.hpp"
@@ -21,6 +22,7 @@
 #include "storage/layers/memory_budget.hpp"
 #include "storage/layers/page_cache.hpp"
 #include "storage/repository/repository.hpp"
+#include "storage/repository/survey_memory.hpp"
 
 namespace zenith::actors {
 
@@ -108,26 +110,51 @@ class supervisor : public supervisor_actor::base {
   void sweep(sweep_mode mode, std::function<void(result<gc_reply>)> done);
   void begin_sweep();
   void sweep_soon();
-  std::vector<timeline_id> timelines_with_layers() const;
-  /// Calls back with what failed once all of them have merged what is to be merged.
-  void merge_timelines(const std::vector<timeline_id>& which, merge_goal goal,
-                       std::function<void(std::vector<error>)> done);
   caf::result<gc_reply> compact(const std::string& branch);
-  caf::result<gc_reply> collect(sweep_mode mode);
-  void collect_in_background();
-
-  // supervisor_wal.cpp: WAL that goes.
-  using trimmed_timelines = std::map<timeline_id, result<repository::timeline_store::wal_trim>>;
-  /// Asks these timelines to remove WAL that nobody needs; calls back when all have answered.
-  void trim_timelines(const std::vector<timeline_id>& which, trimming how,
-                      std::function<void(const trimmed_timelines&)> done);
-  static void add_trimmed(const trimmed_timelines& trimmed, gc_reply& to);
-  /// What keeps a timeline's WAL, for a person; empty where that is not known.
-  static std::string why_wal_kept(const trimmed_timelines& trimmed, const timeline_id& id);
-
-  std::string why_kept(const timeline_id& id) const;
   caf::result<std::string> set_window(const std::string& branch, const std::string& key,
                                       const std::string& value);
+
+  // supervisor_collect.cpp: collecting, by hand and now and then.
+  using trimmed_timelines = std::map<timeline_id, result<repository::timeline_store::wal_trim>>;
+  /// Timelines that are merged and trimmed, a few at a time; those that were closed close again.
+  struct collection {
+    std::deque<timeline_id> waiting;
+    size_t under_way = 0;
+    size_t stuck = 0;  ///< were closed, and cannot close
+    trimmed_timelines trimmed;
+    std::map<timeline_id, error> failures;
+    std::function<void(const collection&)> done;
+  };
+  /// As many as merge at once, and as many that wait for their turn.
+  size_t collected_at_once() const;
+  void collect_timelines(std::vector<timeline_id> which,
+                         std::function<void(const collection&)> done);
+  void go_on_collecting();
+  bool begin_to_collect(const std::shared_ptr<collection>& run, const timeline_id& id);
+  void trim(const std::shared_ptr<collection>& run, const timeline_id& id,
+            const timeline_actor& timeline, std::function<void()> done);
+  /// What a survey needs to know of timelines, of which the caller says whether it wants them.
+  std::vector<repository::closed_timeline> timelines_to_survey(
+      const std::function<bool(const repository::closed_timeline&)>& wanted, size_t most);
+  void survey(std::vector<repository::closed_timeline> which,
+              std::function<void(const result<surveyed_ptr>&)> done);
+  std::vector<timeline_id> open_timelines() const;
+  /// Of closed ones those in which something goes, the most first.
+  std::vector<timeline_id> worth_opening(const surveyed_timelines& surveyed) const;
+  std::vector<timeline_id> timelines_with_layers() const;
+  caf::result<gc_reply> collect(sweep_mode mode);
+  void report_collectable(caf::typed_response_promise<gc_reply> promise);
+  void collect_by_hand(caf::typed_response_promise<gc_reply> promise);
+  void collect_in_background();
+  void begin_round();
+  void end_round(const collection& run, steady::duration looked_for, bool has_more);
+
+  // supervisor_kept.cpp: what collecting says to a person.
+  /// `surveyed`: those that were closed when it began.
+  void add_collected(const collection& run, const surveyed_timelines& surveyed, gc_reply& to) const;
+  void add_surveyed(const surveyed_timelines& surveyed, gc_reply& to) const;
+  std::string name_for_person(const timeline_id& id) const;
+  std::string why_kept(const timeline_id& id) const;
 
   // supervisor_branches.cpp: names and points.
   result<located_point> locate(const std::string& point) const;
@@ -217,6 +244,10 @@ class supervisor : public supervisor_actor::base {
   std::deque<wanted_sweep> sweeps_;  // the first one is under way
   bool sweep_scheduled_ = false;
   steady::duration sweep_took_{0};
+  std::deque<std::shared_ptr<collection>> collections_;  // the first one is under way
+  repository::survey_memory surveys_;
+  bool round_is_under_way_ = false;
+  bool another_round_ = false;
   std::shared_ptr<const repository::needed_states> needed_;
   uint64_t needed_as_of_ = 0;  // repository::changes()
   size_t finding_ = 0;         // points that are being looked for

@@ -195,125 +195,24 @@ void supervisor::begin_sweep() {
           });
 }
 
-void supervisor::merge_timelines(const std::vector<timeline_id>& which, merge_goal goal,
-                                 std::function<void(std::vector<error>)> done) {
-  auto failures = std::make_shared<std::vector<error>>();
-  const auto one_less = when_all(which.size() + 1, [=] { done(std::move(*failures)); });
-  for (const timeline_id& id : which) {
-    auto timeline = timeline_of(id);
-    if (!timeline) {
-      failures->push_back(timeline.error());
-      one_less();
-      continue;
-    }
-    request(*timeline, caf::infinite, merge_atom::value, goal)
-        .then(
-            [this, id, one_less](const timeline_status& now) {
-              if (const auto open = timelines_.find(id); open != timelines_.end())
-                open->second.status = now;
-              one_less();
-            },
-            [failures, one_less](caf::error& failure) {
-              failures->push_back(from_caf(failure));
-              one_less();
-            });
-  }
-  one_less();
-}
-
 caf::result<gc_reply> supervisor::compact(const std::string& name) {
   auto found = names().resolve(name);
   if (!found) return to_caf(found.error());
+  auto timeline = timeline_of(found->timeline);
+  if (!timeline) return to_caf(timeline.error());
   auto promise = make_response_promise<gc_reply>();
-  merge_timelines({found->timeline}, merge_goal::due, [=, this](const std::vector<error>& failed) {
-    if (!failed.empty()) return deliver(promise, to_caf(failed.front()));
-    sweep(sweep_mode::remove, [promise](result<gc_reply> swept) {
-      if (!swept) return deliver(promise, to_caf(swept.error()));
-      deliver(promise, std::move(*swept));
-    });
-  });
+  request(*timeline, caf::infinite, merge_atom::value, merge_goal::due)
+      .then(
+          [=, this, id = found->timeline](const timeline_status& now) {
+            if (const auto open = timelines_.find(id); open != timelines_.end())
+              open->second.status = now;
+            sweep(sweep_mode::remove, [promise](result<gc_reply> swept) {
+              if (!swept) return deliver(promise, to_caf(swept.error()));
+              deliver(promise, std::move(*swept));
+            });
+          },
+          [promise](caf::error& failure) { deliver(promise, std::move(failure)); });
   return promise;
-}
-
-// A timeline with a manifest has layers of its own, in which something may have gone out of use.
-std::vector<timeline_id> supervisor::timelines_with_layers() const {
-  std::vector<timeline_id> all;
-  for (const auto& timeline : names().timelines()) {
-    const auto there =
-        parameters_.files->exists(names().timeline_directory(timeline.id) / layers::manifest_name);
-    if (there && *there) all.push_back(timeline.id);
-  }
-  return all;
-}
-
-caf::result<gc_reply> supervisor::collect(sweep_mode mode) {
-  auto promise = make_response_promise<gc_reply>();
-  const auto finish = [=, this](const std::vector<error>& failed) {
-    for (const error& why : failed) spdlog::error("not collected: {}", why.message);
-    const auto how = mode == sweep_mode::report ? trimming::report : trimming::remove;
-    trim_timelines(timelines_with_layers(), how, [=, this](const trimmed_timelines& trimmed) {
-      sweep(mode, [=, this](result<gc_reply> swept) {
-        if (!swept) return deliver(promise, to_caf(swept.error()));
-        for (const auto& id : timelines_with_layers())
-          swept->kept.push_back(why_kept(id) + why_wal_kept(trimmed, id));
-        for (const error& why : failed) swept->kept.push_back("! " + why.message);
-        add_trimmed(trimmed, *swept);
-        deliver(promise, std::move(*swept));
-      });
-    });
-  };
-  if (mode == sweep_mode::report) {
-    finish({});
-  } else {
-    collect_garbage(
-        [=, this] { merge_timelines(timelines_with_layers(), merge_goal::space, finish); });
-  }
-  return promise;
-}
-
-// Only what is open: the rest waits until somebody uses it, or asks for all.
-void supervisor::collect_in_background() {
-  collect_garbage([] {});
-  std::vector<timeline_id> open;
-  for (const auto& [id, entry] : timelines_)
-    if (!entry.is_untouched) open.push_back(id);
-  merge_timelines(open, merge_goal::space, [=, this](const std::vector<error>& failed) {
-    for (const error& why : failed) spdlog::error("not collected: {}", why.message);
-    std::vector<timeline_id> still_open;
-    for (const timeline_id& id : open)
-      if (timelines_.contains(id)) still_open.push_back(id);
-    trim_timelines(still_open, trimming::remove, [](const trimmed_timelines&) {});
-    sweep(sweep_mode::remove, [](const result<gc_reply>&) {});
-  });
-}
-
-// What keeps a timeline's layers as they are, in one line for a person.
-std::string supervisor::why_kept(const timeline_id& id) const {
-  const std::string branch = names().branch_of(id);
-  const auto window = window_of(id);
-  std::string why = (branch.empty() ? "timeline " + to_string(id) : branch) + ": its window (" +
-                    shown_window(window) + ")";
-  const auto list = [&](const char* what, const std::vector<std::string>& which) {
-    if (which.empty()) return;
-    why += std::string(", ") + what;
-    for (size_t i = 0; i < which.size() && i < 5; ++i) why += (i == 0 ? " " : ", ") + which[i];
-    if (which.size() > 5) why += ", and " + std::to_string(which.size() - 5) + " more";
-  };
-  std::vector<std::string> children;
-  for (const timeline_id& child : names().children_of(id)) {
-    const std::string name = names().branch_of(child);
-    children.push_back(name.empty() ? to_string(child) : name);
-  }
-  std::vector<std::string> tags;
-  for (const auto& [name, tag] : names().tags())
-    if (tag.point.timeline == id) tags.push_back(name);
-  std::vector<std::string> servers;
-  for (const auto& one : names().computes())
-    if (one.timeline == id) servers.push_back(one.name);
-  list("branches", children);
-  list("tags", tags);
-  list("servers", servers);
-  return why;
 }
 
 caf::result<std::string> supervisor::set_window(const std::string& name, const std::string& key,

@@ -61,6 +61,7 @@ result<timeline_actor> supervisor::timeline_of(const timeline_id& id, timeline_u
   how.store.limits = layer_limits_of(parameters_.settings);
   how.store.needed = kept_of(id)->needed;
   how.store.keep = how.store.needed->retention_of(id, lsn::max());
+  surveys_.forget(id);
   how.layers = layer_parameters_of();
   if (const auto before = ending_.find(id); before != ending_.end()) how.before = before->second;
   how.arrival_timeout = parameters_.settings.duration("page_request_timeout");

@@ -243,13 +243,19 @@ caf::result<lsn> begin_draining(self_pointer self, const std::string& pg_wal) {
   return promise;
 }
 
-// Runs `act` on the store, or answers why there is none.
+// Runs `act` on the store, or answers why there is none: for who collects.
 template <class Answer, class Act>
-caf::result<Answer> with_store(self_pointer self, Act act) {
+caf::result<Answer> with_unused_store(self_pointer self, Act act) {
   timeline_state& state = self->state;
   if (!state.store) return to_caf(why_not_open(self));
-  note_use(self);
   return reply<Answer>(act(*state.store));
+}
+
+// The same, for all others.
+template <class Answer, class Act>
+caf::result<Answer> with_store(self_pointer self, Act act) {
+  if (self->state.store) note_use(self);
+  return with_unused_store<Answer>(self, act);
 }
 
 }  // namespace
@@ -280,6 +286,8 @@ timeline_state::~timeline_state() {
   if (records) records->end();
   if (received) received->end();
   if (draining) draining->promise.deliver(to_caf(is_closing()));
+  // Who is told that it has left (duties) finds its files in use no more.
+  store.reset();
 }
 
 timeline_actor::behavior_type timeline(self_pointer self, timeline_parameters parameters,
@@ -349,21 +357,21 @@ timeline_actor::behavior_type timeline(self_pointer self, timeline_parameters pa
         if (!self->state.store) return to_caf(why_not_open(self));
         return merge_all(self, goal);
       },
-      [=](trim_atom, const kept_states_ptr& kept, trimming how) {
-        return with_store<wal_trim_ptr>(self, [&](auto& store) -> result<wal_trim_ptr> {
+      [=](trim_atom, const kept_states_ptr& kept) {
+        return with_unused_store<wal_trim_ptr>(self, [&](auto& store) -> result<wal_trim_ptr> {
           using trim = repository::timeline_store::wal_trim;
-          if (how == trimming::report) {
-            ZENITH_TRY_ASSIGN(trim said, store.removable_wal(kept->wal_window, actors::now()));
-            return std::make_shared<const trim>(std::move(said));
-          }
           ZENITH_TRY(keep_states(store, *kept));
           ZENITH_TRY_ASSIGN(trim done, store.trim_wal(kept->wal_window, actors::now()));
           return std::make_shared<const trim>(std::move(done));
         });
       },
       [=](unsettled_atom) {
-        return with_store<uint64_t>(
+        return with_unused_store<uint64_t>(
             self, [](auto& store) -> result<uint64_t> { return store.layers().unsettled_from(); });
+      },
+      [=](leave_atom) -> caf::result<bool> {
+        if (!self->state.store) return to_caf(why_not_open(self));
+        return leave_unused(self);
       },
       [=](close_atom, closing how) { return close_timeline(self, how); },
       [=](tend_atom) {

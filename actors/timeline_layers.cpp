@@ -140,10 +140,16 @@ bool is_used(timeline_pointer self) {
   const timeline_state& state = self->state;
   const layer_duties& duties = state.duties;
   // The timeline itself holds the window as well.
-  return (state.window && state.window.use_count() > 1) || !state.records->empty() ||
-         !state.received->empty() || !duties.merge_requests.empty() || duties.ends ||
-         state.draining ||
-         self->clock().now() - duties.last_used < state.parameters.layers.idle_timeout;
+  if ((state.window && state.window.use_count() > 1) || !state.records->empty() ||
+      !state.received->empty() || !duties.merge_requests.empty() || duties.ends || state.draining)
+    return true;
+  if (!duties.leave_requests.empty()) return duties.was_used;
+  return self->clock().now() - duties.last_used < state.parameters.layers.idle_timeout;
+}
+
+void answer_leave_requests(layer_duties& duties, const result<bool>& has_left) {
+  for (auto& promise : std::exchange(duties.leave_requests, {}))
+    has_left ? promise.deliver(*has_left) : promise.deliver(to_caf(has_left.error()));
 }
 
 // What is in memory goes to files first; then the supervisor is asked, which may know better.
@@ -151,11 +157,15 @@ void leave_if_idle(timeline_pointer self) {
   timeline_state& state = self->state;
   layer_duties& duties = state.duties;
   const layer_parameters& how = state.parameters.layers;
-  if (!how.supervisor || !how.background) return;
-  if (is_used(self)) {
+  if (duties.leaves) return;
+  if (!how.supervisor || !how.background || is_used(self)) {
     duties.leave_asked = false;
+    answer_leave_requests(duties, false);
     return;
   }
+  // What cannot be written is tried again, and the timeline stays open as long.
+  if (!duties.leave_requests.empty() && !duties.writes.problem.empty())
+    return answer_leave_requests(duties, fail(errc::io, duties.writes.problem));
   const auto& layers = state.store->layers();
   if (!duties.leave_asked) {
     duties.leave_asked = true;
@@ -166,17 +176,22 @@ void leave_if_idle(timeline_pointer self) {
     return;
   duties.last_used = self->clock().now();
   duties.leave_asked = false;
+  duties.leaves = true;
+  const auto stays = [=] {
+    self->state.duties.leaves = false;
+    answer_leave_requests(self->state.duties, false);
+  };
   self->request(how.supervisor, caf::infinite, leave_atom::value, status_of(state))
       .then(
           [=](bool may_go) {
-            if (!may_go) return;
+            if (!may_go) return stays();
             spdlog::info("timeline {}: closed, nobody uses it",
                          to_string(self->state.parameters.store.metadata.id));
             // Behind all that was asked before the supervisor knew.
             caf::anon_send(caf::actor_cast<timeline_actor>(self), close_atom::value,
                            closing::discard);
           },
-          [](caf::error&) {});
+          [=](caf::error&) { stays(); });
 }
 
 }  // namespace
@@ -188,6 +203,7 @@ layer_duties::~layer_duties() {
   for (settling& one : settling_children) one.promise.deliver(gone);
   for (merge_request& one : merge_requests) one.promise.deliver(gone);
   for (auto& promise : end_requests) promise.deliver(gone);
+  for (auto& promise : leave_requests) promise.deliver(true);
 }
 
 std::function<bool(uint64_t)> join_budget(timeline_pointer self) {
@@ -210,7 +226,10 @@ void begin_tending(timeline_pointer self) {
   schedule_tick(self);
 }
 
-void note_use(timeline_pointer self) { self->state.duties.last_used = self->clock().now(); }
+void note_use(timeline_pointer self) {
+  self->state.duties.last_used = self->clock().now();
+  self->state.duties.was_used = true;
+}
 
 void schedule_tick(timeline_pointer self) {
   const layer_parameters& how = self->state.parameters.layers;
@@ -257,6 +276,13 @@ caf::result<timeline_status> merge_all(timeline_pointer self, merge_goal goal) {
     one->succeeded();
     one->not_before = {};
   }
+  tend(self);
+  return promise;
+}
+
+caf::result<bool> leave_unused(timeline_pointer self) {
+  auto promise = self->make_response_promise<bool>();
+  self->state.duties.leave_requests.push_back(promise);
   tend(self);
   return promise;
 }

@@ -71,12 +71,15 @@ struct layer_duties {
   std::vector<std::weak_ptr<const layers::memory_layer>> written;  ///< somebody may read them still
   std::optional<steady::time_point> open_since;  ///< the open layer holds something since then
   steady::time_point last_used;
+  bool was_used = false;  ///< since it was opened, by others than who collects
   std::vector<settling> settling_children;
   std::vector<merge_request> merge_requests;
   bool freeze_wanted = false;
   std::optional<closing> ends;
   std::vector<caf::typed_response_promise<lsn>> end_requests;
+  std::vector<caf::typed_response_promise<bool>> leave_requests;
   bool leave_asked = false;
+  bool leaves = false;  ///< the supervisor is asked whether it may, or has said so
   bool tends_later = false;
   std::string waits_for;  ///< why no WAL is taken in now; empty where it is
 
@@ -94,7 +97,7 @@ void tend(timeline_pointer self);
 /// Does so again after a while: once, or as often as idle timelines and old layers need it.
 void tend_later(timeline_pointer self, std::chrono::milliseconds pause);
 void schedule_tick(timeline_pointer self);
-/// Somebody asks for something: the timeline is not idle.
+/// Somebody asks for something: the timeline is not idle. Collecting is no use.
 void note_use(timeline_pointer self);
 
 // timeline_jobs.cpp. Each begins what is due, if it may; tend() calls them.
@@ -107,6 +110,7 @@ result<void> keep_states(repository::timeline_store& store, const kept_states& k
 /// The handlers of the messages of that name.
 caf::result<branch_base_ptr> settle(timeline_pointer self, lsn at, urgency when);
 caf::result<timeline_status> merge_all(timeline_pointer self, merge_goal goal);
+caf::result<bool> leave_unused(timeline_pointer self);
 caf::result<lsn> close_timeline(timeline_pointer self, closing how);
 /// Tells the receiver, if there is one, how far the WAL is durable.
 void tell_durable(const timeline_state& state);

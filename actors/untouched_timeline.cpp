@@ -216,10 +216,11 @@ timeline_actor::behavior_type untouched_timeline(self_pointer self,
       [=](merge_atom, merge_goal) {
         return untouched_status(self->state.how.id, self->state.how.start);
       },
-      [](trim_atom, const kept_states_ptr&, trimming) {
+      [](trim_atom, const kept_states_ptr&) {
         return std::make_shared<const repository::timeline_store::wal_trim>();
       },
       [](unsettled_atom) { return uint64_t{0}; },
+      [](leave_atom) { return false; },
       [=](close_atom, closing) {
         self->quit();
         return self->state.how.start;

@@ -150,10 +150,8 @@ class timeline_store {
     uint64_t bytes_kept = 0;
     std::string why;  ///< what keeps the rest
   };
-  /// What of its own WAL may go by a window for WAL (wal_rule.hpp): nothing where it is not known
-  /// what names need. Errors: of reading layers and WAL.
-  result<wal_trim> removable_wal(const retention_window& window, timestamp now) const;
-  /// Removes that. Errors: those, io.
+  /// Removes what of its own WAL may go by a window for WAL (wal_rule.hpp): nothing where it is not
+  /// known what names need. Errors: of reading layers and WAL, io.
   result<wal_trim> trim_wal(const retention_window& window, timestamp now);
 
   /// Finds a point at or before end(). Where the WAL of a position is gone, the next place that is

@@ -9,14 +9,6 @@ result<wal_keep> timeline_store::wal_kept_by(const retention_window& window, tim
                     {layers, end(), oldest_, since_}, window, metadata_.id, needed_.get(), now);
 }
 
-result<timeline_store::wal_trim> timeline_store::removable_wal(const retention_window& window,
-                                                               timestamp now) const {
-  ZENITH_TRY_ASSIGN(wal_keep keep, wal_kept_by(window, now));
-  const auto removal = wal_->removable_before(keep.from);
-  const lsn from = std::max(removal.kept_from, wal_->begin());
-  return wal_trim{removal.files, removal.bytes, wal_->end() - from, std::move(keep.why)};
-}
-
 result<timeline_store::wal_trim> timeline_store::trim_wal(const retention_window& window,
                                                           timestamp now) {
   ZENITH_TRY_ASSIGN(wal_keep keep, wal_kept_by(window, now));

@@ -60,8 +60,8 @@ TEST(messages, of_the_node_arrive_whole) {
                              "46", "47",  "48",   "49", "50", "51", "52", "53", "54",   "55"});
   expect_survives(node_status{61, "cli", "page", "http", "0.9", {timeline, timeline}, 62, 63},
                   {"61", "cli", "page", "http", "0.9", "t1", "slow", "t1", "slow", "62", "63"});
-  expect_survives(gc_reply{64, 65, 66, 67, 68, 69, {"a", "b"}, {"c"}},
-                  {"64", "65", "66", "67", "68", "69", "a", "b", "c"});
+  expect_survives(gc_reply{64, 65, 66, 67, 68, 69, {"a", "b"}, {"c"}, 70},
+                  {"64", "65", "66", "67", "68", "69", "a", "b", "c", "70"});
 }
 
 TEST(messages, of_pages_and_comparisons_arrive_whole) {

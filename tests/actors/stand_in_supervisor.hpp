@@ -68,6 +68,7 @@ inline supervisor_actor::behavior_type supervisor_that_lets_go(
       },
       [=](leave_atom, const timeline_status& last) { return may_leave(last); },
       [](collect_atom) {},
+      [](more_atom) {},
       [](merge_atom) {},
       [](sweep_atom) {},
       [](tick_atom) {},

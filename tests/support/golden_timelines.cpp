@@ -20,8 +20,6 @@ T must(result<T> done) {
   if constexpr (!std::is_void_v<T>) return std::move(*done);
 }
 
-const path timelines = "timelines";
-
 }  // namespace
 
 golden_history_judge::golden_history_judge(const std::string& scenario)
@@ -98,8 +96,9 @@ void golden_history_judge::expect_stops(const layers::view& seen) const {
   }
 }
 
-golden_timelines::golden_timelines(file_system& files, const golden_history_judge& judge)
-    : limits(tiny_layer_limits()), files_(files), judge_(judge) {
+golden_timelines::golden_timelines(file_system& files, const golden_history_judge& judge,
+                                   path directory)
+    : limits(tiny_layer_limits()), files_(files), judge_(judge), directory_(std::move(directory)) {
   const golden_scenario& scenario = judge.scenario();
   repository::timeline_metadata root;
   root.id.value.fill(1);
@@ -130,11 +129,11 @@ golden_timelines::golden_timelines(file_system& files, const golden_history_judg
 
 void golden_timelines::restart() {
   registry_ =
-      std::make_shared<layers::layer_files>(files_, timelines, layers::layer_files::limits{});
+      std::make_shared<layers::layer_files>(files_, directory_, layers::layer_files::limits{});
 }
 
 path golden_timelines::directory_of(size_t number) const {
-  return timelines / to_string(metadata_[number].id);
+  return directory_ / to_string(metadata_[number].id);
 }
 
 repository::timeline_metadata golden_timelines::add_child(size_t parent, lsn start) {

@@ -44,10 +44,11 @@ class golden_history_judge {
   std::vector<touched> touched_;  // keys with an LSN at which a record changed them
 };
 
-/// Timelines in a folder `timelines`. Children go on with the WAL of the scenario.
+/// Timelines in one folder. Children go on with the WAL of the scenario.
 class golden_timelines {
  public:
-  golden_timelines(file_system& files, const golden_history_judge& judge);
+  golden_timelines(file_system& files, const golden_history_judge& judge,
+                   path directory = "timelines");
 
   /// Forgets all that is open: what a new process has.
   void restart();
@@ -63,6 +64,7 @@ class golden_timelines {
  private:
   file_system& files_;
   const golden_history_judge& judge_;
+  const path directory_;
   std::shared_ptr<layers::layer_files> registry_;
   std::vector<repository::timeline_metadata> metadata_;
 };

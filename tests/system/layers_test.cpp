@@ -137,6 +137,7 @@ TEST_F(layered_node, gives_back_the_space_of_what_is_deleted_and_refuses_what_is
   EXPECT_EQ(layer_files_bytes(repository.zenith_directory()), with_child);
   EXPECT_GT(would["kept_bytes"].get<uint64_t>(), 0u);
   EXPECT_NE(would["kept"].dump().find("kept"), std::string::npos) << would.dump();
+  EXPECT_GT(would["estimated_bytes"].get<uint64_t>(), 0u) << would.dump();
 
   repository.run_ok({"branch", "--delete", "child", "--force"});
   repository.run_ok({"gc"});
