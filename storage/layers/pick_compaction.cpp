@@ -10,7 +10,6 @@
 namespace zenith::layers {
 namespace {
 
-
 bool is_whole(const layer_slice& slice) {
   return slice.first == slice.file.first_key && slice.last == slice.file.last_key;
 }
