@@ -37,8 +37,8 @@ compute_parameters supervisor::parameters_of(const repository::compute_metadata&
       if (entry.info.timeline == to_string(id) && is_writable(entry.info))
         how.configuration_sources.push_back(names().compute_directory(name) / "pgdata");
     how.configuration_sources.push_back(kept_at(id));
-    const auto timeline = names().timeline(id);
-    id = timeline && timeline->ancestor ? timeline->ancestor->timeline : timeline_id{};
+    const auto timeline = names().stored_timeline(id);
+    id = timeline && (*timeline)->ancestor ? (*timeline)->ancestor->timeline : timeline_id{};
   }
   return how;
 }
