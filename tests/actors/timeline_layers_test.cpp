@@ -320,7 +320,7 @@ TEST_F(timeline_layers_fixture, its_receiver_goes_on_where_a_file_to_be_merged_i
   EXPECT_EQ(written_until(made.directory), made.end());
   const std::string problem = status_of(opened).problem;
   EXPECT_NE(problem.find(file.string()), std::string::npos) << problem;
-  EXPECT_NE(problem.find("damaged at offset 64"), std::string::npos) << problem;
+  EXPECT_NE(problem.find("damaged at offset 68"), std::string::npos) << problem;
   // With the file as it was, and the timeline opened anew, all is well.
   ASSERT_TRUE(damaged->write(0, whole));
   actors.ask<lsn>(opened, close_atom::value, closing::write);
