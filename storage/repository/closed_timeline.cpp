@@ -31,7 +31,8 @@ class surveyor {
   uint32_t segment_size() const { return timeline_.metadata.segment_size_bytes; }
   /// As merges keep it with this horizon.
   layers::retention retention_at(lsn horizon) const {
-    return layers::with_points(timeline_.needed->retention_of(id(), horizon), stored_.map.copied_at());
+    return layers::with_points(timeline_.needed->retention_of(id(), horizon),
+                               stored_.map.copied_at());
   }
   result<void> look_at_layers();
   result<void> look_at_wal();
