@@ -174,9 +174,10 @@ void supervisor::begin_sweep() {
   how.damaged = names().damaged();
   const auto over = [this, began = steady::now()](const result<gc_reply>& reply) {
     sweep_took_ = steady::now() - began;
+    // One that is asked for meanwhile waits behind this one.
     const auto done = std::move(sweeps_.front().done);
-    sweeps_.pop_front();
     done(reply);
+    sweeps_.pop_front();
     if (!sweeps_.empty()) begin_sweep();
   };
   const auto worker = spawn<caf::detached>(sweeper, how, actor_cast<supervisor_actor>(this));
