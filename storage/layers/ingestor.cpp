@@ -164,9 +164,8 @@ result<std::optional<bytes>> ingestor::current(const key& k) {
   known_value* const known = hot(k);
   if (known == nullptr) return newest_.value(k, lsn::max());
   if (!known->known) {
-    auto value = newest_.value(k, lsn::max());
-    if (!value) return fail(errc::io, value.error().message);
-    *known = {true, std::move(*value)};
+    ZENITH_TRY_ASSIGN(auto value, newest_.value(k, lsn::max()));
+    *known = {true, std::move(value)};
   }
   return known->value;
 }

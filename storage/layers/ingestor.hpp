@@ -26,8 +26,9 @@ namespace zenith::layers {
 ///
 /// A damaged or missing older layer does not count as that where only a fork's size or the
 /// existence of an SLRU page was asked of it. The record becomes a change of the size, of which a
-/// view makes one once the older layer can be read; an SLRU page is taken to be there. What copies
-/// of databases, truncated SLRUs and replication origins ask for is unknown for good.
+/// view makes one once the older layer can be read; an SLRU page is taken to be there. The counters
+/// and the control data, and what copies of databases, truncated SLRUs and replication origins ask
+/// for, are unknown for good.
 class ingestor final : private redo::change_sink {
  public:
   /// Told of each record that could not be ingested. Called by ingest().
@@ -44,9 +45,8 @@ class ingestor final : private redo::change_sink {
 
   /// Puts and publishes one record. Records come in order; each starts at or after the end of the
   /// one before it. Errors: invalid_argument where one does not (nothing is put then), corrupt
-  /// where the bytes are no record, io where the disk failed, or where the counters or the control
-  /// data, which no later state does without, cannot be read from older layers: the record is not
-  /// published then, and this ingestor and its layer are of no further use.
+  /// where the bytes are no record, io where what was there before could not be read: the record
+  /// is not published then, and this ingestor and its layer are of no further use.
   result<void> ingest(const wal::raw_record& raw);
 
   uint64_t records() const { return records_; }

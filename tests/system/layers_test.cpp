@@ -125,12 +125,15 @@ TEST_F(layered_node, keeps_its_memory_bounded_and_everything_right) {
 TEST_F(layered_node, gives_back_the_space_of_what_is_deleted_and_refuses_what_is_gone) {
   const std::string before = to_string(repository.lsn_of("main"));
   repository.run_ok({"tag", "kept"});
+  // Or merges might have left out all that can go before anybody asks.
+  repository.run_ok({"config", "--branch", "main", "history_window", "30d"});
   repository.run_ok({"branch", "child"});
   repository.run_ok({"pg", "create", "child", "--start"});
   work("child");
   work("main");
   for (const std::string name : {"main", "child"}) repository.run_ok({"pg", "stop", name});
   repository.run_ok({"compact", "child"});
+  repository.run_ok({"config", "--branch", "main", "history_window", "0ms"});
   const std::string timeline = status_of("child")["id"];
   const uint64_t with_child = layer_files_bytes(repository.zenith_directory());
   const json would = repository.run_ok({"gc", "--dry-run"});

@@ -194,15 +194,17 @@ TEST_F(ingestor_over_damage, of_transaction_states_keeps_what_is_put_on_them) {
   EXPECT_NE((**state)[pg_xact_byte_of(701)], std::byte{0});
 }
 
-TEST_F(ingestor_over_damage, of_the_counters_goes_no_further) {
+TEST_F(ingestor_over_damage, of_the_counters_makes_them_unknown_and_pages_go_on) {
   begin({key::next_full_xid()});
-  const bytes record = commit_record(5, 701);
-  const auto done = over_->ingest({now_, (now_ + record.size()).aligned(), record});
-  ASSERT_FALSE(done);
-  EXPECT_EQ(done.error().code, errc::io);
-  EXPECT_NE(done.error().message.find("base.image"), std::string::npos) << done.error().message;
-  EXPECT_EQ(layer_->published(), now_);
-  EXPECT_EQ(layer_->unknown(), nullptr);
+  put(commit_record(5, 701));
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_NE(told_[0].find("base.image: damaged"), std::string::npos) << told_[0];
+  put(image_record(3, 'a'));
+  const view seen = seen_over(layer_);
+  expect_damage(seen.value(key::next_full_xid(), now_));
+  page p;
+  const auto read = seen.read_page(table, fork_number::main, 3, now_, p);
+  EXPECT_TRUE(read) << read.error().message;
 }
 
 TEST_F(ingestor_over_damage, of_a_size_that_is_cut_and_grows_again_tells_both_once_it_is_mended) {
