@@ -22,8 +22,7 @@ struct collectable_file {
   uint64_t bytes = 0;
 };
 /// Those of the map's files that its owner wrote and that such merges would write again, by name,
-/// each once. `keep`: with_points(), of the map's
-/// copied_at().
+/// each once. `keep`: with_points(), of the map's copied_at().
 std::vector<collectable_file> collectable_files(const layer_map& map, const retention& keep,
                                                 timeline_id owner);
 
