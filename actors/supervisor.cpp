@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "actors/errors.hpp"
+#include "actors/when_all.hpp"
 
 namespace zenith::actors {
 
@@ -255,12 +256,10 @@ void supervisor::stop_next_compute(caf::typed_response_promise<std::string> done
 void supervisor::close_timelines(caf::typed_response_promise<std::string> done) {
   stopping_->store(true);
   std::erase_if(timelines_, [](const auto& one) { return one.second.is_untouched; });
-  const auto left = std::make_shared<size_t>(timelines_.size() + 1);
-  const auto one_less = [this, left, done] {
-    if (--*left != 0) return;
+  const auto one_less = when_all(timelines_.size() + 1, [this, done] {
     deliver(done, std::string("stopped"));
     quit();
-  };
+  });
   for (const auto& [id, entry] : std::exchange(timelines_, {}))
     request(entry.actor, request_timeout(), close_atom::value, closing::write)
         .then(

@@ -4,6 +4,7 @@
 #include "actors/clock.hpp"
 #include "actors/errors.hpp"
 #include "actors/supervisor.hpp"
+#include "actors/when_all.hpp"
 #include "storage/repository/point.hpp"
 
 namespace zenith::actors {
@@ -237,10 +238,7 @@ void supervisor::begin_garbage(std::vector<std::function<void()>> done) {
     if (!garbage_wanted_.empty() && removing_.empty())
       begin_garbage(std::exchange(garbage_wanted_, {}));
   };
-  const auto left = std::make_shared<size_t>(garbage.size() + 1);
-  const auto one_less = [left, remove] {
-    if (--*left == 0) remove();
-  };
+  const auto one_less = when_all(garbage.size() + 1, remove);
   for (const timeline_id& id : garbage) end_timeline(id, one_less);
   one_less();
 }
@@ -278,15 +276,12 @@ caf::result<std::string> supervisor::delete_branch(const std::string& name, bool
     remove();
     return promise;
   }
-  auto left = std::make_shared<size_t>(on_it.size());
+  const auto one_less = when_all(on_it.size(), remove);
   for (const std::string& compute : on_it)
     request(actor_cast<supervisor_actor>(this), caf::infinite, pg_destroy_atom::value, compute,
             true)
-        .then(
-            [left, remove](const std::string&) {
-              if (--*left == 0) remove();
-            },
-            [promise](caf::error& failure) { deliver(promise, std::move(failure)); });
+        .then([one_less](const std::string&) { one_less(); },
+              [promise](caf::error& failure) { deliver(promise, std::move(failure)); });
   return promise;
 }
 

@@ -7,6 +7,7 @@
 #include "actors/layer_settings.hpp"
 #include "actors/supervisor.hpp"
 #include "actors/sweep.hpp"
+#include "actors/when_all.hpp"
 #include "storage/layers/memory_block.hpp"
 
 namespace zenith::actors {
@@ -14,14 +15,6 @@ namespace {
 
 constexpr std::chrono::seconds sweep_pause_min{5};
 constexpr int sweep_pause_factor = 20;
-
-// Answers once all of a number of things are over.
-std::function<void()> when_all(size_t count, std::function<void()> done) {
-  auto left = std::make_shared<size_t>(count);
-  return [left, done] {
-    if (--*left == 0) done();
-  };
-}
 
 }  // namespace
 
