@@ -22,8 +22,10 @@ void supervisor::begin_layers() {
   const config::settings& settings = parameters_.settings;
   const auto shares = memory_shares_of(settings);
   cache_ = std::make_shared<layers::page_cache>(shares.page_cache_bytes);
-  budget_ = layers::memory_budget::make(shares.layers_bytes);
-  layers::memory_block::keep_at_most(shares.kept_bytes);
+  budget_ = layers::memory_budget::make(
+      shares.layers_bytes, [kept_bytes = shares.kept_bytes](uint64_t unused_bytes) {
+        layers::memory_block::keep_at_most(kept_bytes + unused_bytes);
+      });
   registry_ = std::make_shared<layers::layer_files>(
       *parameters_.files, names().directory() / "timelines",
       layers::layer_files::limits{shares.block_cache_bytes,

@@ -166,9 +166,11 @@ void compare(const char* what, pgbench_run how) {
   how.crash = true;
   const pgbench_wal wal = make_pgbench_wal(directory, how);
   const layers::layer_limits limits;
-  // As a node does with the memory_limit that it has where nothing is set.
-  layers::memory_block::keep_at_most(
-      layers::share_memory(uint64_t{1} << 30, limits.open_layer_bytes).kept_bytes);
+  // As a node does with the memory_limit that it has where nothing is set, while it has an open
+  // layer and two that are being written.
+  const auto shares = layers::share_memory(uint64_t{1} << 30, limits.open_layer_bytes);
+  layers::memory_block::keep_at_most(shares.kept_bytes + shares.layers_bytes -
+                                     3 * shares.open_layer_bytes);
   cost stock;
   cost ours;
   layers_made made;

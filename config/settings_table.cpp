@@ -62,8 +62,9 @@ constexpr std::array table = {
     setting{"memory_limit", size, "1GB", 64 * MB, 64 * TB, "",
             "the memory that the node takes: a quarter for finished pages, a quarter for blocks of "
             "layer files, three eighths for layers that are not written yet"},
-    setting{"merge_compression_level", count, "-1", -7, 19, "",
-            "zstd's level for layers that merges write; below 0 larger and faster to read; 0: LZ4"},
+    setting{"merge_compression_level", count, "0", -7, 19, "",
+            "zstd's level for layers that merges write; below 0 larger and faster to read; 0: LZ4, "
+            "a third larger than -1, whose cold pages come soonest"},
     setting{"node_start_timeout", duration, "1min", 1 * s, 1 * h, "",
             "how long `zenith start` waits until the node serves"},
     setting{"open_files_max", count, "1000", 10, 1'000'000, "",

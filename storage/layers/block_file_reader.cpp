@@ -212,7 +212,7 @@ result<block_ptr> block_file_reader::child(const block& index, uint32_t entry, u
 }
 
 bool block_file_reader::is_one_page(const block& loaded) const {
-  if (loaded.value(loaded.size() - 1).size() < page_size_bytes) return false;
+  if (loaded.size_bytes() < page_size_bytes) return false;
   const size_t same = description_.filter_key_bytes;
   return loaded.size() == 1 ||
          (same != 0 &&

@@ -65,8 +65,9 @@ class block_file_reader {
                            uint64_t offset) const;
   result<void> check_first_key(const block& loaded, const block_place& place,
                                byte_view expected) const;
-  /// Whether only who wants one page reads this block. Finished pages have a cache of their own:
-  /// keeping the block as well would take the place of others, for nothing.
+  /// Whether only who wants one page reads this block, and it is as large as one. Finished pages
+  /// have a cache of their own: keeping the block as well would take the place of others, for
+  /// nothing.
   bool is_one_page(const block& loaded) const;
   /// A block below an index block, from the cache or from the disk and put there. `height`: of the
   /// wanted block; `begin`: where what lies below it starts.

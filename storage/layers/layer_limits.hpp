@@ -17,7 +17,7 @@ struct layer_limits {
   unsigned records_per_page_max = 32;        ///< of one page in one level, before an image is put
   uint64_t job_bytes = uint64_t{512} << 20;  ///< stored bytes that one merge reads, about
   int flush_compression_level = 0;           ///< of what is written as it came; 0: LZ4
-  int merge_compression_level = -1;          ///< zstd's, for what merges write; 0: LZ4
+  int merge_compression_level = 0;           ///< zstd's, for what merges write; 0: LZ4
 };
 
 }  // namespace zenith::layers

@@ -6,8 +6,11 @@
 
 namespace zenith::layers {
 
-std::shared_ptr<memory_budget> memory_budget::make(uint64_t limit_bytes) {
-  return std::shared_ptr<memory_budget>(new memory_budget(limit_bytes));
+std::shared_ptr<memory_budget> memory_budget::make(uint64_t limit_bytes,
+                                                   std::function<void(uint64_t)> unused) {
+  std::shared_ptr<memory_budget> made(new memory_budget(limit_bytes, std::move(unused)));
+  made->tell_unused();
+  return made;
 }
 
 std::unique_ptr<memory_budget::account> memory_budget::join(std::function<void()> changed) {
@@ -20,7 +23,15 @@ std::unique_ptr<memory_budget::account> memory_budget::join(std::function<void()
 
 uint64_t memory_budget::used_bytes() const {
   const std::lock_guard lock(mutex_);
+  return used();
+}
+
+uint64_t memory_budget::used() const {
   return sum_.open_bytes + sum_.frozen_bytes + sum_.held_bytes;
+}
+
+void memory_budget::tell_unused() const {
+  if (unused_) unused_(limit_bytes_ - std::min(limit_bytes_, used()));
 }
 
 void memory_budget::add(const usage& more) {
@@ -67,6 +78,7 @@ memory_budget::account::~account() {
   if (place_->asked_at_bytes != 0) owner_->asked_bytes_ -= place_->now.open_bytes;
   owner_->accounts_.erase(place_);
   owner_->release_waiting();
+  owner_->tell_unused();
 }
 
 void memory_budget::account::set(const usage& now) {
@@ -81,6 +93,7 @@ void memory_budget::account::set(const usage& now) {
   if (mine.asked_at_bytes != 0) owner_->asked_bytes_ += now.open_bytes;
   owner_->ask_largest();
   owner_->release_waiting();
+  owner_->tell_unused();
 }
 
 bool memory_budget::account::has_to_freeze() const {

@@ -53,7 +53,10 @@ class memory_budget : public std::enable_shared_from_this<memory_budget> {
     std::list<entry>::iterator place_;
   };
 
-  static std::shared_ptr<memory_budget> make(uint64_t limit_bytes);
+  /// `unused`: told what of the bound nobody takes, whenever that may have changed; from any
+  /// thread, while the budget is locked. May be null.
+  static std::shared_ptr<memory_budget> make(uint64_t limit_bytes,
+                                             std::function<void(uint64_t bytes)> unused = {});
 
   /// `changed` is called from any thread, while the budget is locked, when the account has to
   /// freeze, or has to wait no more: it may only pass that on.
@@ -64,15 +67,19 @@ class memory_budget : public std::enable_shared_from_this<memory_budget> {
   uint64_t used_bytes() const;
 
  private:
-  explicit memory_budget(uint64_t limit_bytes) : limit_bytes_(limit_bytes) {}
+  memory_budget(uint64_t limit_bytes, std::function<void(uint64_t)> unused)
+      : limit_bytes_(limit_bytes), unused_(std::move(unused)) {}
   // With the lock held.
   void add(const usage& more);
   void take(const usage& less);
+  uint64_t used() const;
   bool is_over() const;
   void ask_largest();
   void release_waiting();
+  void tell_unused() const;
 
   const uint64_t limit_bytes_;
+  const std::function<void(uint64_t)> unused_;
   mutable std::mutex mutex_;
   std::list<account::entry> accounts_;
   usage sum_;

@@ -12,8 +12,9 @@ struct memory_shares {
   uint64_t page_cache_bytes = 0;   ///< finished pages
   uint64_t block_cache_bytes = 0;  ///< unpacked blocks of layer files
   uint64_t layers_bytes = 0;       ///< open and frozen layers of all timelines (memory_budget)
-  uint64_t kept_bytes = 0;         ///< of written layers, for the next ones (memory_block)
-  uint64_t open_layer_bytes = 0;   ///< of one timeline at most, before it is frozen
+  /// Of written layers, for the next ones (memory_block), beside what layers_bytes has unused.
+  uint64_t kept_bytes = 0;
+  uint64_t open_layer_bytes = 0;  ///< of one timeline at most, before it is frozen
 };
 
 /// Of the bound's bytes. One timeline alone can have one layer open and two waiting to be written

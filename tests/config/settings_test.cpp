@@ -44,7 +44,7 @@ TEST(settings, read_sizes_durations_and_words_in_their_units) {
   EXPECT_EQ(s.size_bytes("unsynced_wal_max"), 16u << 20);
   EXPECT_EQ(s.duration("page_request_timeout"), 10s);
   EXPECT_EQ(s.count("connections_max"), 100);
-  EXPECT_EQ(s.count("merge_compression_level"), -1);
+  EXPECT_EQ(s.count("merge_compression_level"), 0);
   EXPECT_EQ(s.text("user"), "postgres");
   EXPECT_EQ(s.text("log_level"), "info");
   ASSERT_TRUE(s.set("unsynced_wal_max", "65536 kB").has_value());

@@ -112,6 +112,26 @@ TEST_F(delta_layer_test, a_page_and_the_records_on_it_lie_in_one_block_that_is_n
   EXPECT_EQ(cache_.size_bytes(), 0u) << "the page made of it is what is kept";
 }
 
+TEST_F(delta_layer_test, records_of_one_page_as_large_as_a_page_are_not_kept_but_small_blocks_are) {
+  const key large = key::block({1663, 5, 9}, fork_number::main, 1);
+  const key small = key::block({1663, 5, 9}, fork_number::main, 2);
+  sample_versions all;
+  const auto add = [&](const key& k, lsn start, size_t size_bytes, version_kind kind) {
+    all[k][start + size_bytes] = {.kind = kind, .data = bytes(size_bytes), .record_start = start};
+  };
+  // Its image lies in a record without the page's hole.
+  add(large, after + 8, 8000, version_kind::initialises);
+  add(large, after + 9000, 600, version_kind::changes);
+  add(small, after + 10'000, 4500, version_kind::initialises);
+  ASSERT_TRUE(write(all));
+  const auto layer = open();
+  ASSERT_EQ(layer->file().blocks(), 2u);
+  expect_history(*layer, large, all, {}, lsn::max());
+  EXPECT_EQ(cache_.size_bytes(), 0u);
+  expect_history(*layer, small, all, {}, lsn::max());
+  EXPECT_GT(cache_.size_bytes(), 0u);
+}
+
 TEST_F(delta_layer_test, gives_the_versions_of_each_key_that_count_newest_first) {
   for (const uint64_t seed : {1, 2, 3}) {
     SCOPED_TRACE("seed " + std::to_string(seed));

@@ -86,6 +86,20 @@ TEST(memory_budget, one_that_closes_gives_back_its_part) {
   EXPECT_FALSE(stays->has_to_freeze());
 }
 
+TEST(memory_budget, tells_what_nobody_takes) {
+  uint64_t unused = 0;
+  const auto budget = memory_budget::make(1000, [&](uint64_t bytes) { unused = bytes; });
+  EXPECT_EQ(unused, 1000u);
+  const account_ptr one = budget->join([] {});
+  account_ptr other = budget->join([] {});
+  one->set({100, 200, 30});
+  EXPECT_EQ(unused, 670u);
+  other->set({500, 300, 0});
+  EXPECT_EQ(unused, 0u);
+  other = nullptr;
+  EXPECT_EQ(unused, 670u);
+}
+
 TEST(memory_budget, what_is_only_read_counts_for_a_quarter_at_most) {
   const auto budget = memory_budget::make(1000);
   const account_ptr one = budget->join([] {});
