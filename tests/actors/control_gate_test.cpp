@@ -31,7 +31,7 @@ TEST(control_gate, lets_a_good_client_in_while_others_send_garbage_or_nothing) {
   gate_parameters how;
   how.listener = std::make_shared<descriptor>(std::move(*listener));
   how.secret = secret_of(1);
-  how.handshake_timeout = 300ms;
+  how.handshake_timeout = 1500ms;
   how.handshakes_max = 4;
   const auto gate = system.spawn(control_gate, how, supervisor);
 

@@ -45,6 +45,12 @@ std::string joined(const std::vector<std::string>& words) {
 
 std::string zenith_program() { return ZENITH_PROGRAM; }
 
+compute_ports own_compute_ports() {
+  constexpr int ports_each = 50;
+  const int first = 20000 + getpid() % 500 * ports_each;
+  return {std::to_string(first), std::to_string(first + ports_each - 1)};
+}
+
 zenith_repository::zenith_repository() : directory_(scratch_ / "repository") {}
 
 zenith_repository::~zenith_repository() {
@@ -93,17 +99,17 @@ nlohmann::json zenith_repository::run_ok(const std::vector<std::string>& argumen
   return std::move(result.json);
 }
 
-void zenith_repository::init(const std::vector<std::pair<std::string, std::string>>& settings,
-                             const std::vector<std::string>& init_arguments) const {
+nlohmann::json zenith_repository::init(
+    const std::vector<std::pair<std::string, std::string>>& settings,
+    const std::vector<std::string>& init_arguments) const {
   std::vector<std::string> command{"init"};
   command.insert(command.end(), init_arguments.begin(), init_arguments.end());
-  run_ok(command);
-  // Repositories of tests that run at the same time must not choose each other's ports.
-  constexpr int ports_each = 50;
-  const int first = 20000 + getpid() % 500 * ports_each;
-  run_ok({"config", "compute_port_last", std::to_string(first + ports_each - 1)});
-  run_ok({"config", "compute_port_first", std::to_string(first)});
+  nlohmann::json made = run_ok(command);
+  const compute_ports ports = own_compute_ports();
+  run_ok({"config", "compute_port_last", ports.last});
+  run_ok({"config", "compute_port_first", ports.first});
   for (const auto& [key, value] : settings) run_ok({"config", key, value});
+  return made;
 }
 
 void zenith_repository::init_and_start(const std::vector<std::string>& init_arguments) const {

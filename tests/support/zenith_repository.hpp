@@ -25,6 +25,13 @@ struct zenith_result {
 /// The full path of the program under test.
 std::string zenith_program();
 
+/// Compute ports for this test's process: others that run at the same time do not choose them.
+struct compute_ports {
+  std::string first;
+  std::string last;
+};
+compute_ports own_compute_ports();
+
 /// A directory of its own in which `zenith` runs, as this user (root becomes the database user by
 /// itself). The destructor kills the node and every server on files inside that directory.
 class zenith_repository {
@@ -48,9 +55,10 @@ class zenith_repository {
   /// run(), which has to exit with 0 and give JSON; throws with what it said otherwise.
   nlohmann::json run_ok(const std::vector<std::string>& arguments) const;
 
-  /// init with a range of ports of the test's own, then `config KEY VALUE` for each of these.
-  void init(const std::vector<std::pair<std::string, std::string>>& settings,
-            const std::vector<std::string>& init_arguments = {}) const;
+  /// init with a range of ports of the test's own, then `config KEY VALUE` for each of these. Gives
+  /// what init said.
+  nlohmann::json init(const std::vector<std::pair<std::string, std::string>>& settings,
+                      const std::vector<std::string>& init_arguments = {}) const;
   /// init and start, as most tests begin.
   void init_and_start(const std::vector<std::string>& init_arguments = {}) const;
   /// Where the node keeps the WAL of a branch's own timeline.

@@ -70,8 +70,7 @@ TEST(bad_input, names_that_are_unknown_taken_or_no_names) {
 
 TEST(bad_input, points_outside_the_history) {
   const zenith_repository repository;
-  const auto made = repository.run_ok({"init"});
-  repository.run_ok({"config", "page_request_timeout", "200ms"});
+  const auto made = repository.init({{"page_request_timeout", "200ms"}});
   repository.run_ok({"start"});
   const std::string start = made["lsn"];
   const auto refused = [&](const std::string& point, const words& parts) {

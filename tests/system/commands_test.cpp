@@ -17,7 +17,7 @@ using words = std::vector<std::string>;
 
 TEST(commands, init_start_write_branch_and_stop) {
   const zenith_repository repository;
-  const auto made = repository.run_ok({"init"});
+  const auto made = repository.init({});
   EXPECT_EQ(made["repository"], repository.zenith_directory().string());
   EXPECT_EQ(made["branch"], "main");
   EXPECT_EQ(made["timeline"].get<std::string>().size(), 32u);
@@ -251,6 +251,9 @@ TEST(commands, an_ordinary_user_has_a_repository_of_their_own) {
   give_to_database_user(programs);
   const std::string program = (programs / "zenith").string();
   run_ok({program, "--repo", place, "init"});
+  const compute_ports ports = own_compute_ports();
+  run_ok({program, "--repo", place, "config", "compute_port_last", ports.last});
+  run_ok({program, "--repo", place, "config", "compute_port_first", ports.first});
   run_ok({program, "--repo", place, "start"});
   const std::string status = run_ok({program, "--repo", place, "status"});
   EXPECT_NE(status.find("the node runs"), std::string::npos);

@@ -47,7 +47,7 @@ void send_to(const fs::path& name, byte_view data) {
 
 class damage : public ::testing::Test {
  protected:
-  damage() { made = repository.run_ok({"init"}); }
+  damage() { made = repository.init({}); }
 
   fs::path timeline_folder() const {
     return repository.zenith_directory() / "timelines" / made["timeline"].get<std::string>();

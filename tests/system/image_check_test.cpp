@@ -16,8 +16,7 @@ namespace fs = std::filesystem;
 class checked_images : public ::testing::Test {
  protected:
   void start() {
-    repository.run_ok({"init"});
-    repository.run_ok({"config", "check_consistency_images", "on"});
+    repository.init({{"check_consistency_images", "on"}});
     repository.run_ok({"start"});
     repository.run_ok({"pg", "create", "main", "--start"});
     sql_session session(main());

@@ -203,14 +203,16 @@ TEST_F(story, the_wal_of_a_branch_is_one_chain_that_pg_waldump_reads_across_the_
 
 TEST_F(story, a_synchronous_commit_returns_once_the_node_has_it) {
   repository.run_ok({"pg", "create", "main", "--sync", "--start"});
-  EXPECT_EQ(value("main", "select sync_state from pg_stat_replication"), "sync");
+  ASSERT_TRUE(wait_until(
+      [&] { return value("main", "select sync_state from pg_stat_replication") == "sync"; }));
   sql_session session(repository.conninfo("main"));
   session.execute("create table t(a int)");
   for (int i = 0; i < 20; ++i) {
-    session.execute("insert into t values (1)");
-    EXPECT_EQ(session.value("select flush_lsn >= pg_current_wal_flush_lsn() from "
-                            "pg_stat_replication"),
-              "t");
+    session.execute("begin; insert into t values (1)");
+    const std::string inserted = session.value("select pg_current_wal_insert_lsn()");
+    session.execute("commit");
+    // The commit's own record ends after that.
+    EXPECT_EQ(session.value("select flush_lsn > '" + inserted + "' from pg_stat_replication"), "t");
   }
 }
 

@@ -133,7 +133,7 @@ TEST_F(verified, branches_made_under_load_have_the_sums_that_recovery_finds_at_t
   start("2");
   const auto log = repository.scratch() / "pgbench.log";
   const pid_t load =
-      testing::start({pg_program("pgbench"), "-n", "-c", "4", "-T", "12", main()}, log);
+      testing::start({pg_program("pgbench"), "-n", "-c", "4", "-t", "3000", main()}, log);
   sql_session parent(main());
   std::vector<lsn> points;
   for (int i = 0; i < 5; ++i) {
