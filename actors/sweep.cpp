@@ -68,6 +68,10 @@ result<uint64_t> size_of(file_system& files, const path& name) {
 result<gc_reply> remove_garbage(const sweep_parameters& how, const found_timelines& all,
                                 const std::set<layers::layer_name>& in_use) {
   ZENITH_TRY_ASSIGN(const auto garbage, layers::unreferenced_files(all, in_use));
+  // A manifest's new name may not be on the disk yet, and the one before it names other files.
+  if (!garbage.empty() && how.mode == sweep_mode::remove)
+    for (const auto& [id, timeline] : all)
+      if (timeline.map) ZENITH_TRY(how.files->sync_directory(how.directory / to_string(id)));
   gc_reply made;
   for (const auto& [id, timeline] : all) {
     for (const auto& name : timeline.files) {

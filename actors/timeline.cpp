@@ -213,7 +213,16 @@ void open(self_pointer self, timeline_actor parent) {
 // One segment after the other, as far as the layers keep up.
 void go_on_draining(self_pointer self) {
   timeline_state& state = self->state;
-  if (!state.draining || !state.store || !state.duties.waits_for.empty()) return;
+  if (!state.draining || !state.store) return;
+  if (!state.duties.waits_for.empty()) {
+    // What cannot be written may never be: the server's files have the rest, for a later attempt.
+    if (state.duties.problem().empty()) return;
+    const auto promise = state.draining->promise;
+    state.draining.reset();
+    deliver(promise, to_caf({errc::unavailable, "not all of the server's WAL is taken in: " +
+                                                    state.duties.waits_for}));
+    return;
+  }
   const auto more = state.store->drain(state.draining->pg_wal);
   if (!tell_arrived(self)) return;
   if (more && *more) {
@@ -236,7 +245,11 @@ caf::result<lsn> begin_draining(self_pointer self, const std::string& pg_wal) {
   timeline_state& state = self->state;
   if (state.draining)
     return to_caf({errc::conflict, "WAL of another server is being taken in already"});
-  if (auto begun = state.store->begin_stream(); !begun) return to_caf(begun.error());
+  if (auto begun = state.store->begin_stream(); !begun) {
+    const error why = begun.error();
+    if (why.code == errc::io) fail_timeline(self, why);
+    return to_caf(why);
+  }
   state.draining = {pg_wal, self->make_response_promise<lsn>()};
   const auto promise = state.draining->promise;
   go_on_draining(self);
@@ -333,7 +346,11 @@ timeline_actor::behavior_type timeline(self_pointer self, timeline_parameters pa
       },
       [=](plan_atom, const metadata_ptr& updated) {
         return with_store<lsn>(self, [&](auto& store) -> result<lsn> {
-          ZENITH_TRY(store.switch_pg_timeline(*updated));
+          if (const auto switched = store.switch_pg_timeline(*updated); !switched) {
+            const error why = switched.error();
+            if (why.code == errc::io) fail_timeline(self, why);
+            return tl::unexpected<error>(why);
+          }
           return store.end();
         });
       },

@@ -185,6 +185,9 @@ void ask_parent(timeline_pointer self) {
     layer_duties& now = self->state.duties;
     spdlog::warn("timeline {}: its parent's layers are asked for again: {}", id_of(self->state),
                  why.message);
+    // Where nothing of its own waits for them it is no problem yet.
+    if (self->state.store && self->state.store->layers().frozen_bytes() != 0)
+      now.parent_problem = "its parent's layers are not written: " + why.message;
     now.parent = nullptr;
     now.parent_asked.reset();
     const auto pause = self->state.parameters.layers.retry_max;
@@ -198,6 +201,7 @@ void ask_parent(timeline_pointer self) {
         .then(
             [=](const branch_base_ptr& base) {
               self->state.duties.parent_asked.reset();
+              self->state.duties.parent_problem.clear();
               if (!self->state.store) return;
               self->state.store->inherit(*base);
               tend(self);

@@ -68,10 +68,8 @@ void weigh(timeline_pointer self) {
   const auto& layers = state.store->layers();
   duties.waits_for.clear();
   if (layers.is_behind()) {
-    const std::string& failed =
-        duties.writes.problem.empty() ? duties.merges.problem : duties.writes.problem;
     duties.waits_for = "waits for its layers to be written and merged";
-    if (!failed.empty()) duties.waits_for += ": " + failed;
+    if (!duties.problem().empty()) duties.waits_for += ": " + duties.problem();
   }
   if (duties.account) {
     const bool is_empty = layers.open_layer()->is_empty();
@@ -94,6 +92,8 @@ void answer_children(timeline_pointer self) {
       one.promise.deliver(to_caf(base.error()));
     } else if ((*base)->layers.memory.empty()) {
       one.promise.deliver(std::move(*base));
+    } else if (one.when == urgency::now && !state.duties.writes.problem.empty()) {
+      one.promise.deliver(to_caf({errc::io, state.duties.writes.problem}));
     } else {
       state.duties.settling_children.push_back(std::move(one));
     }
@@ -104,7 +104,7 @@ void answer_merge_requests(timeline_pointer self) {
   timeline_state& state = self->state;
   layer_duties& duties = state.duties;
   if (duties.merge_requests.empty()) return;
-  const bool has_failed = !duties.writes.problem.empty() || !duties.merges.problem.empty();
+  const bool has_failed = !duties.problem().empty();
   const auto& layers = state.store->layers();
   const bool is_merged = !duties.merges.is_out && (!duties.merge_is_due || !layers.has_manifest());
   if (!has_failed && !is_merged) return;
@@ -276,6 +276,8 @@ caf::result<timeline_status> merge_all(timeline_pointer self, merge_goal goal) {
     one->succeeded();
     one->not_before = {};
   }
+  duties.parent_problem.clear();
+  duties.parent_not_before = {};
   tend(self);
   return promise;
 }
@@ -336,8 +338,7 @@ void end_failed(timeline_pointer self) {
 std::string layers_problem_of(const timeline_state& state) {
   const layer_duties& duties = state.duties;
   if (!duties.waits_for.empty()) return duties.waits_for;
-  if (!duties.writes.problem.empty()) return duties.writes.problem;
-  if (!duties.merges.problem.empty()) return duties.merges.problem;
+  if (!duties.problem().empty()) return duties.problem();
   return state.store ? state.store->layers().unreadable().problem() : "";
 }
 

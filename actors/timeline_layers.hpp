@@ -68,6 +68,7 @@ struct layer_duties {
   bool collects = false;     ///< merges that only free space are wanted
   std::optional<urgency> parent_asked;
   steady::time_point parent_not_before;
+  std::string parent_problem;  ///< why it has not written what this one inherits
   std::vector<std::weak_ptr<const layers::memory_layer>> written;  ///< somebody may read them still
   std::optional<steady::time_point> open_since;  ///< the open layer holds something since then
   steady::time_point last_used;
@@ -84,6 +85,12 @@ struct layer_duties {
   std::string waits_for;  ///< why no WAL is taken in now; empty where it is
 
   bool has_jobs_out() const { return writes.is_out || merges.is_out; }
+  /// What failed last and was not done since; empty where nothing is.
+  const std::string& problem() const {
+    return !writes.problem.empty()   ? writes.problem
+           : !merges.problem.empty() ? merges.problem
+                                     : parent_problem;
+  }
 };
 
 /// Before the store is opened: its memory counts. Gives what the store asks while it reads its WAL

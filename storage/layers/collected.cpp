@@ -88,6 +88,8 @@ void note_retention(layer_file_info& output, const retention& keep,
                     const std::vector<layer_slice>& inputs) {
   output.collected_to = keep.horizon;
   output.collected_points = points_within(output, keep);
+  // A merge that leaves out what this retention allows leaves nothing of that.
+  if (keep.horizon.is_valid()) return;
   for (const layer_slice& input : inputs) {
     if (input.file.collected_to <= keep.horizon) continue;
     output.collected_to = std::max(output.collected_to, input.file.collected_to);

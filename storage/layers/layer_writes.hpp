@@ -69,8 +69,8 @@ bool level0_merge_is_due(const layer_map& map, const layer_limits& limits, timel
                          const unreadable_parts& unreadable);
 
 /// Writes down in what is known of a merge's output under which retention it was made, so that it
-/// is not picked again to be collected in vain. What an earlier merge did of that under a later
-/// horizon holds for its output as well: where everything is kept again, nothing comes back.
+/// is not picked again to be collected in vain. Where everything is kept again, what an earlier
+/// merge did of that holds for its output as well: nothing comes back.
 void note_retention(layer_file_info& output, const retention& keep,
                     const std::vector<layer_slice>& inputs);
 

@@ -122,12 +122,16 @@ result<void> timeline_store::read_wal(const std::function<bool(uint64_t)>& has_t
     ZENITH_TRY(wal_->read(at, chunk));
     ZENITH_TRY(decoder_->feed(at, chunk));
     ZENITH_TRY(ingest_whole_records());
-    if (layers_->is_full()) {
-      ZENITH_TRY(write_open_layer());
-    } else if (has_to_write && has_to_write(layers_->open_bytes() + layers_->frozen_bytes())) {
-      // Where that fails it is tried again once the timeline is open; reads go on meanwhile.
-      static_cast<void>(write_open_layer());
-    }
+    const bool is_full = layers_->is_full();
+    if (!is_full &&
+        !(has_to_write && has_to_write(layers_->open_bytes() + layers_->frozen_bytes())))
+      continue;
+    // Where that fails it is tried again once the timeline is open; reads go on meanwhile, as long
+    // as no more waits in memory than an open timeline has there.
+    const bool was_behind = layers_->is_behind();
+    if (auto written = write_open_layer();
+        !written && is_full && (was_behind || layers_->is_full()))
+      return written;
   }
   return {};
 }
@@ -164,11 +168,20 @@ lsn timeline_store::durable() const { return std::min(end(), wal_->durable_until
 
 result<lsn> timeline_store::begin_stream() {
   if (lost_) return tl::unexpected<error>(*lost_);
+  if (auto ended = end_wal_here(); !ended) {
+    // What is to go may still be there, and nothing tells it from what counts.
+    if (ended.error().code == errc::io) lost_ = ended.error();
+    return tl::unexpected<error>(ended.error());
+  }
+  decoder_ = std::make_unique<wal::decoder>(decoder_from(end_, last_record_));
+  return end_;
+}
+
+result<void> timeline_store::end_wal_here() {
   if (wal_->end() > end_) ZENITH_TRY(wal_->rewind(end_));
   // A record that switches segments ends with its segment, whose rest is no WAL: zeros do.
   if (wal_->end() < end_) ZENITH_TRY(wal_->append(wal_->end(), bytes(end_ - wal_->end())));
-  decoder_ = std::make_unique<wal::decoder>(decoder_from(end_, last_record_));
-  return end_;
+  return {};
 }
 
 wal::decoder timeline_store::decoder_from(lsn start, lsn previous) const {
@@ -179,7 +192,7 @@ result<void> timeline_store::append(lsn at, byte_view data) {
   auto appended = append_in_segments(at, data);
   if (!appended && appended.error().code == errc::io) lost_ = appended.error();
   // What was refused is no WAL that anybody waits for, nor may it be found after a restart. Where
-  // it cannot be removed now, the next begin_stream() does it, or says why not.
+  // it cannot be removed now, the next begin_stream() says why not.
   if (!appended) static_cast<void>(begin_stream());
   return appended;
 }

@@ -176,6 +176,8 @@ class timeline_store {
   result<void> read_wal(const std::function<bool(uint64_t)>& has_to_write);
   result<void> write_open_layer();
   result<void> ingest_whole_records();
+  /// The WAL files end where the whole records do. Error: io.
+  result<void> end_wal_here();
   result<void> append_in_segments(lsn at, byte_view data);
   result<void> check_not_promoted(const path& pg_wal) const;
   result<void> check_follows(lsn at, byte_view data) const;

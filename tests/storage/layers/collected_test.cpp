@@ -32,6 +32,18 @@ TEST(what_may_go_of_a_file, does_not_come_back_where_a_later_merge_keeps_everyth
   EXPECT_GT(collectable(whole(merged), {lsn{1800}, {}}), 0.3) << "the point has gone";
 }
 
+// A child's merges take in files of its parent, which were merged under a later horizon.
+TEST(what_may_go_of_a_file, is_nothing_once_a_merge_under_an_earlier_horizon_has_written_it) {
+  layer_file_info parents = sample_file(1, 0, 100, 1000, 2000);
+  note_retention(parents, {lsn{1800}, {lsn{1500}}}, {});
+  layer_file_info merged = sample_file(2, 0, 100, 1000, 2000);
+  const retention keep{lsn{1500}, {}};
+  EXPECT_GT(collectable(whole(merged), keep), 0.2);
+  note_retention(merged, keep, {whole(parents)});
+  EXPECT_EQ(collectable(whole(merged), keep), 0);
+  EXPECT_GT(collectable(whole(merged), {lsn{1900}, {}}), 0.1) << "the horizon has risen";
+}
+
 // Files of timeline 1 by LSN; of 20 versions each has 10 keys, so half of them repeat a key.
 layer_map map_of(std::vector<layer_slice> level1, std::vector<layer_slice> level0 = {}) {
   std::vector<layer_map::level> levels(layer_map::level_count);

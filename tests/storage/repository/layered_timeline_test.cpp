@@ -100,6 +100,29 @@ TEST_P(layered, reads_as_in_memory_while_layers_are_written_and_merged) {
   timeline_.expect_right(random_, 3000);
 }
 
+TEST_P(layered, with_more_wal_than_one_layer_opens_where_none_can_be_written) {
+  const auto& layers = timeline_.store().layers();
+  while (layers.open_bytes() < 2 * timeline_.all().limits.open_layer_bytes)
+    if (!must(timeline_.feed(2000))) break;
+  const lsn end = must(timeline_.store().sync());
+  bool was_seen = false;
+  for (uint64_t operation = 0; operation < 8; ++operation) {
+    auto& files = timeline_.files();
+    files.fail_at(files.operations() + operation, memory_file_system::fault::no_space, 1000);
+    timeline_.all().restart();
+    const auto opened = timeline_store::open(timeline_.all().parameters(0));
+    if (opened && (*opened)->layers().frozen_bytes() != 0) {
+      was_seen = true;
+      EXPECT_EQ((*opened)->end(), end);
+      timeline_.judge().expect_same(*(*opened)->view(), random_, 200);
+    }
+    files.power_cut();
+  }
+  EXPECT_TRUE(was_seen);
+  timeline_.open();
+  EXPECT_EQ(timeline_.store().end(), end);
+}
+
 TEST_P(layered, reopened_at_every_step_of_a_layer_is_the_same) {
   const uint64_t all = timeline_.judge().scenario().end - timeline_.judge().scenario().start;
   const auto reopened = [&] {

@@ -175,6 +175,36 @@ TEST_F(stream, goes_on_after_an_error_of_the_disk_only_when_it_was_opened_again)
   EXPECT_EQ(store->end(), wal().end);
 }
 
+TEST_F(stream, whose_refused_wal_cannot_be_removed_goes_on_only_when_it_was_opened_again) {
+  bool was_seen = false;
+  for (uint64_t operation = 0; operation < 8; ++operation) {
+    SCOPED_TRACE(operation);
+    auto store = open();
+    const lsn from = must(store->begin_stream());
+    bytes data = piece(from, from + 100'000);
+    for (size_t at = 50'000; at < 60'000; ++at) data[at] ^= std::byte{4};
+    files_.fail_at(files_.operations() + operation, testing::memory_file_system::fault::io_error);
+    const auto appended = store->append(from, data);
+    ASSERT_FALSE(appended);
+    const auto again = store->begin_stream();
+    if (appended.error().code == errc::corrupt && !again) {
+      was_seen = true;
+      EXPECT_EQ(again.error().code, errc::io);
+      EXPECT_FALSE(store->begin_stream());
+      EXPECT_FALSE(store->sync());
+    }
+    store.reset();
+    files_.power_cut();
+    store = open();
+    EXPECT_LE(store->end(), from + 50'000);
+  }
+  EXPECT_TRUE(was_seen);
+  auto store = open();
+  const lsn from = must(store->begin_stream());
+  must(store->append(from, piece(from, wal().end)));
+  EXPECT_EQ(store->end(), wal().end);
+}
+
 TEST_F(stream, that_repeats_is_refused_whether_it_says_the_same_again_or_not) {
   auto store = open();
   const lsn from = must(store->begin_stream());
