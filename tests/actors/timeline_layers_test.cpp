@@ -266,6 +266,53 @@ TEST_F(timeline_layers_fixture, a_childs_first_layer_has_its_parent_write_what_i
   EXPECT_EQ(written_until(store.directory), made.end());
 }
 
+TEST_F(timeline_layers_fixture, a_childs_merge_by_hand_is_answered_where_its_parent_cannot_write) {
+  hold_jobs();
+  const auto parent = open();
+  const auto parents_window = follow(parent);
+  send_changes(parent, parents_window, 2);
+  const auto store = made.child_parameters();
+  const auto child = open_child(store, parent);
+  actors.settle();
+  const auto window = follow(child);
+  send_changes(child, window);
+  const auto merged = actors.ask<timeline_status>(child, merge_atom::value, merge_goal::space);
+  actors.settle();
+  EXPECT_FALSE(merged->has_value());
+  ASSERT_EQ(held->all.size(), 1u) << "the parent's layer, which the child waits for";
+  made.files.fail_at(made.files.operations() + 1, testing::memory_file_system::fault::no_space);
+  run_held();
+  actors.advance(11s);
+  ASSERT_TRUE(merged->has_value());
+  ASSERT_FALSE(merged->value());
+  EXPECT_EQ(merged->value().error().code, errc::io);
+  EXPECT_NE(merged->value().error().message.find("parent"), std::string::npos)
+      << merged->value().error().message;
+  EXPECT_NE(status_of(child).problem.find("parent"), std::string::npos);
+}
+
+TEST_F(timeline_layers_fixture, a_stopped_servers_wal_is_not_waited_for_where_nothing_is_written) {
+  limits.open_layer_bytes = 1;
+  hold_jobs();
+  const auto opened = open();
+  const auto window = follow(opened);
+  while (!window->is_paused()) send_changes(opened, window);
+  made.files.fail_at(made.files.operations() + 1, testing::memory_file_system::fault::no_space);
+  run_held();
+  auto drained = actors.ask<lsn>(opened, drain_atom::value, std::string("pg_wal"));
+  actors.settle();
+  ASSERT_TRUE(drained->has_value());
+  ASSERT_FALSE(drained->value());
+  EXPECT_EQ(drained->value().error().code, errc::unavailable);
+  // Once there is room again the rest is taken in.
+  actors.advance(1s);
+  while (!held->all.empty()) run_held();
+  drained = actors.ask<lsn>(opened, drain_atom::value, std::string("pg_wal"));
+  actors.settle();
+  ASSERT_TRUE(drained->has_value() && drained->value());
+  EXPECT_EQ(**drained, made.end());
+}
+
 TEST_F(timeline_layers_fixture, merges_by_hand_leave_nothing_in_memory) {
   how.layers.supervisor = actors.spawn(stand_in_supervisor, std::function<void(std::string)>());
   const auto opened = open();
