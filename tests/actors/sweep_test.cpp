@@ -66,6 +66,20 @@ TEST_F(sweeping, removes_what_merges_left_behind) {
   judge_.expect_stops(*store->view());
 }
 
+TEST_F(sweeping, removes_only_what_the_manifest_on_the_disk_does_not_name) {
+  all_.restart();
+  const path manifest = all_.directory_of(0) / layers::manifest_name;
+  const bytes newest = must(read_file(files_, manifest));
+  // As a node that was killed leaves it: renamed, but its folder was not synced.
+  must(write_file_durably(files_, manifest, as_bytes("the one before")));
+  const path renamed = all_.directory_of(0) / "renamed";
+  must(write_file_durably(files_, renamed, newest));
+  must(files_.rename(renamed, manifest));
+  EXPECT_GT(must(sweep()).removed_files, 0u);
+  files_.power_cut();
+  EXPECT_EQ(must(read_file(files_, manifest)), newest);
+}
+
 TEST_F(sweeping, removes_nothing_while_any_manifest_cannot_be_read) {
   all_.restart();
   const size_t before = layer_files();
