@@ -112,8 +112,8 @@ class layer_store {
   /// of reading indexes.
   result<std::optional<merge_job>> next_merge(const retention& keep, bool collect);
   /// Makes what was written count, durably. Where a merge has found what cannot be read, later ones
-  /// leave that out, and nothing else changes. Errors: io, conflict (nothing has changed then, and
-  /// the files are garbage).
+  /// leave that out, and nothing else changes. Errors: io, conflict (nothing counts then; after io
+  /// the files may be named by the manifest on the disk, and stay until the next one is written).
   result<void> install(const write_job& job, const written_layers& written);
   result<void> install(const merge_job& job, const written_layers& written);
   void abandon(const write_job& job);

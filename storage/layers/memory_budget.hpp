@@ -15,7 +15,7 @@ namespace zenith::layers {
 /// Open layers may take half of the bound: past that the timelines with the largest ones are asked
 /// to freeze them. The other half is for frozen ones that are being written; where all of it is
 /// taken nobody may take more WAL in until something was written. So the sum stays below the bound
-/// but for what one append of each timeline adds.
+/// but for what one append of each timeline adds, and what long reads hold past a quarter of it.
 class memory_budget : public std::enable_shared_from_this<memory_budget> {
  public:
   struct usage {
