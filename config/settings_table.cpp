@@ -64,7 +64,7 @@ constexpr std::array table = {
             "layer files, three eighths for layers that are not written yet"},
     setting{"merge_compression_level", count, "0", -7, 19, "",
             "zstd's level for layers that merges write; below 0 larger and faster to read; 0: LZ4, "
-            "a third larger than -1, whose cold pages come soonest"},
+            "more of both"},
     setting{"node_start_timeout", duration, "1min", 1 * s, 1 * h, "",
             "how long `zenith start` waits until the node serves"},
     setting{"open_files_max", count, "1000", 10, 1'000'000, "",
