@@ -32,7 +32,8 @@ struct tuple_place {
   uint16_t offset = 0;
 };
 
-/// What a tuple's first two bits say (SPGIST_LIVE and so on).
+/// What a tuple's first two bits say: SPGIST_LIVE, _REDIRECT, _DEAD and _PLACEHOLDER, which is what
+/// PostgreSQL calls a tuple that only keeps its line pointer's place (spgist_private.h).
 enum class tuple_state : uint8_t { live = 0, redirect = 1, dead = 2, placeholder = 3 };
 
 /// Takes the leaf tuple, or the inner one, that comes next in a record.
